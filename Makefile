@@ -1,0 +1,49 @@
+EXTENSION   = temporal
+EXTVERSION  = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" temporal.control)
+MODULE_big  = temporal
+
+PROTO       = $(wildcard src/proto/*.proto)
+PROTO_C     = $(PROTO:.proto=.pb-c.c)
+PROTO_H     = $(PROTO:.proto=.pb-c.h)
+SOURCES     = $(filter-out %.pb-c.c,$(wildcard src/*/*.c)) src/temporal.c
+OBJS        = $(SOURCES:.c=.o) $(PROTO_C:.c=.o)
+
+PG_CPPFLAGS = -I$(srcdir)/src
+PG_CFLAGS   = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
+              -Wno-missing-field-initializers -Wno-declaration-after-statement -fvisibility=hidden
+SHLIB_LINK  = -lnghttp2 -lprotobuf-c -lz -lssl -lcrypto \
+              -Wl,--version-script=$(srcdir)/src/temporal.map
+
+SQL_PARTS   = $(sort $(wildcard sql/parts/*.sql))
+DATA        = $(wildcard sql/temporal--*--*.sql)
+DATA_built  = sql/temporal--$(EXTVERSION).sql
+
+REGRESS        = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
+REGRESS_OPTS   = --inputdir=test --temp-instance=tmp_check/regress \
+                 --temp-config=test/temporal.conf --load-extension=temporal
+ISOLATION      = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test --temp-instance=tmp_check/isolation --outputdir=. \
+                 --temp-config=test/temporal.conf --load-extension=temporal
+TAP_TESTS      = 1
+PROVE_TESTS    = $(sort $(wildcard test/t/*.pl))
+EXTRA_CLEAN    = $(PROTO_C) $(PROTO_H) $(DATA_built) tmp_check output_iso results \
+                 regression.out regression.diffs
+
+PG_CONFIG  ?= pg_config
+PGXS       := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+sql/temporal--$(EXTVERSION).sql: $(SQL_PARTS)
+	cat $^ > $@
+
+# Every object may include a generated header, so all wait for all of them.
+$(SOURCES:.c=.o): $(PROTO_H)
+$(PROTO_C:.c=.o): PG_CFLAGS += -Wno-error
+%.pb-c.c %.pb-c.h: %.proto
+	protoc-c --proto_path=$(srcdir)/src/proto --proto_path=/usr/include --c_out=$(srcdir)/src/proto $<
+
+# Rebuild what a changed header of ours touches.
+DEPFLAGS = -MMD -MP
+override CFLAGS += $(DEPFLAGS)
+-include $(OBJS:.o=.d)
+EXTRA_CLEAN += $(OBJS:.o=.d)
