@@ -1,0 +1,18 @@
+-- History: append only, one row a batch.
+
+CREATE TABLE temporal.history (
+	shard smallint,
+	namespace_id uuid,
+	run_id uuid,
+	first_event_id bigint,
+	event_count integer NOT NULL,
+	events bytea NOT NULL,
+	PRIMARY KEY (shard, namespace_id, run_id, first_event_id)
+);
+COMMENT ON TABLE temporal.history IS 'Batches of history events.';
+COMMENT ON COLUMN temporal.history.shard IS 'Shard of the workflow id';
+COMMENT ON COLUMN temporal.history.namespace_id IS 'Namespace';
+COMMENT ON COLUMN temporal.history.run_id IS 'Run id';
+COMMENT ON COLUMN temporal.history.first_event_id IS 'Id of the first event of the batch';
+COMMENT ON COLUMN temporal.history.event_count IS 'Number of events of the batch';
+COMMENT ON COLUMN temporal.history.events IS 'The events: a protobuf History message, so that pages are made by concatenation';

@@ -1,0 +1,30 @@
+-- Tasks that are ready and not yet taken.  A row is only an offer: who may
+-- start it is decided on the run row or on the activity's row.
+
+CREATE TABLE temporal.task (
+	shard smallint,
+	queue_id bigint,
+	priority smallint,
+	pass bigint,
+	created_at timestamptz,
+	run_id uuid,
+	event_id bigint,
+	namespace_id uuid NOT NULL,
+	kind smallint NOT NULL,
+	stamp integer NOT NULL,
+	queue text COLLATE "C" NOT NULL,
+	PRIMARY KEY (shard, queue_id, priority, pass, created_at, run_id, event_id)
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500,
+		autovacuum_vacuum_cost_delay = 0);
+COMMENT ON TABLE temporal.task IS 'Workflow and activity tasks waiting for a worker.';
+COMMENT ON COLUMN temporal.task.shard IS 'Shard of the workflow id';
+COMMENT ON COLUMN temporal.task.queue_id IS 'Hash of namespace, kind and queue name';
+COMMENT ON COLUMN temporal.task.priority IS 'Priority key, 1 is served first';
+COMMENT ON COLUMN temporal.task.pass IS 'Virtual time that makes keys of one queue share it fairly';
+COMMENT ON COLUMN temporal.task.created_at IS 'When it became ready';
+COMMENT ON COLUMN temporal.task.run_id IS 'Run id';
+COMMENT ON COLUMN temporal.task.event_id IS 'Event that scheduled it';
+COMMENT ON COLUMN temporal.task.namespace_id IS 'Namespace';
+COMMENT ON COLUMN temporal.task.kind IS 'TaskQueueType: 1 workflow, 2 activity';
+COMMENT ON COLUMN temporal.task.stamp IS 'Must equal the stamp of what it offers, else it is obsolete';
+COMMENT ON COLUMN temporal.task.queue IS 'Queue name';
