@@ -8,7 +8,8 @@ PROTO_H     = $(PROTO:.proto=.pb-c.h)
 SOURCES     = $(filter-out %.pb-c.c,$(wildcard src/*/*.c)) src/temporal.c
 OBJS        = $(SOURCES:.c=.o) $(PROTO_C:.c=.o)
 
-PG_CPPFLAGS = -I$(srcdir)/src
+# A field of the API is named linux, which gcc defines as a macro.
+PG_CPPFLAGS = -I$(srcdir)/src -Ulinux
 PG_CFLAGS   = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
               -Wno-missing-field-initializers -Wno-declaration-after-statement -fvisibility=hidden
 SHLIB_LINK  = -lnghttp2 -lprotobuf-c -lz -lssl -lcrypto \
@@ -37,8 +38,7 @@ sql/temporal--$(EXTVERSION).sql: $(SQL_PARTS)
 	cat $^ > $@
 
 # Every object may include a generated header, so all wait for all of them.
-$(SOURCES:.c=.o): $(PROTO_H)
-$(PROTO_C:.c=.o): PG_CFLAGS += -Wno-error
+$(OBJS) $(OBJS:.o=.bc): $(PROTO_H)
 %.pb-c.c %.pb-c.h: %.proto
 	protoc-c --proto_path=$(srcdir)/src/proto --proto_path=/usr/include --c_out=$(srcdir)/src/proto $<
 
