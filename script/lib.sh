@@ -1,0 +1,97 @@
+# Functions that the scripts in this folder share.  Sourced, never run.
+
+root=$(cd "$(dirname "$0")/.." && pwd -P)
+
+fail()
+{
+	echo "${0##*/}: $*" >&2
+	exit 1
+}
+
+is_root()
+{
+	[ "$(id -u)" -eq 0 ]
+}
+
+as_root()
+{
+	if is_root; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		fail "\"$1\" needs root: install sudo, or run this as root"
+	fi
+}
+
+# PostgreSQL refuses to run as root, so root lends its servers to the user that
+# the distribution's packages have made for them.
+server_user()
+{
+	if is_root; then echo postgres; else id -un; fi
+}
+
+as_server()
+{
+	if is_root; then runuser -u postgres -- "$@"; else "$@"; fi
+}
+
+pg_config()
+{
+	"${PG_CONFIG:-/usr/bin/pg_config}" "$@"
+}
+
+# missing_packages NAME... -- those of the Debian packages that are not
+# installed.
+missing_packages()
+{
+	for package; do
+		status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+		[ "$status" = installed ] || printf '%s ' "$package"
+	done
+}
+
+# install_packages NAME... -- what is missing of them; apt does not even start
+# when nothing is.
+install_packages()
+{
+	packages=$(missing_packages "$@")
+	[ -n "$packages" ] || return 0
+	echo "installing $packages"
+	as_root apt-get -qq update
+	# shellcheck disable=SC2086 # a list of words
+	as_root env DEBIAN_FRONTEND=noninteractive \
+		apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 install $packages </dev/null
+}
+
+# server_folder DIR -- where the files of a server that was asked for in DIR
+# go.  That is DIR, unless its user could not get there (root's checkout in a
+# closed home folder) or the path is too long for a socket, which ends at 107
+# bytes.  Then it is a folder for temporary files whose name derives from DIR,
+# so that later calls find it again.
+server_folder()
+{
+	folder=$(realpath -m "$1")
+	ancestor=$folder
+	while [ ! -e "$ancestor" ]; do ancestor=$(dirname "$ancestor"); done
+	if [ ${#folder} -le 85 ] && as_server test -x "$ancestor"; then
+		echo "$folder"
+		return
+	fi
+	tmp=${TMPDIR:-/tmp}
+	if [ ${#tmp} -gt 60 ] || ! as_server test -w "$tmp"; then tmp=/tmp; fi
+	echo "$tmp/temporal-$(id -u)-$(printf %s "$folder" | cksum | cut -d' ' -f1)"
+}
+
+# make_server_folder DIR -- create it, for the server's user alone.  A folder
+# of somebody else that happens to have the name is not touched.
+make_server_folder()
+{
+	if [ -L "$1" ] || { [ -e "$1" ] && [ ! -O "$1" ] &&
+		[ "$(stat -c %U "$1")" != "$(server_user)" ]; }; then
+		fail "\"$1\" belongs to somebody else"
+	fi
+	mkdir -p "$1"
+	chmod 700 "$1"
+	if is_root; then chown postgres: "$1"; fi
+}
