@@ -1,0 +1,49 @@
+/*
+ * compat.h
+ *	  Every difference between PostgreSQL 15 and 18 that this extension meets.
+ *
+ * Nothing else tests PG_VERSION_NUM.  Included after postgres.h.
+ */
+#ifndef TEMPORAL_BASE_COMPAT_H
+#define TEMPORAL_BASE_COMPAT_H
+
+/* 16 moved VARSIZE() and kin out of postgres.h. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* 18 spells it in front of the declaration, where C11 has it too. */
+#ifndef pg_noreturn
+#define pg_noreturn _Noreturn
+#endif
+
+/* 16 has one ownership check for all kinds of objects. */
+#if PG_VERSION_NUM >= 160000
+#define compat_database_ownercheck(database, role) \
+	object_ownercheck(DatabaseRelationId, (database), (role))
+#else
+#define compat_database_ownercheck(database, role) pg_database_ownercheck((database), (role))
+#endif
+
+/* 17 lets extensions name what they wait for. */
+#if PG_VERSION_NUM >= 170000
+#define compat_wait_event(name) WaitEventExtensionNew(name)
+#else
+#define compat_wait_event(name) PG_WAIT_EXTENSION
+#endif
+
+/* 17 numbers processes in a variable of its own. */
+#if PG_VERSION_NUM >= 170000
+#define compat_my_proc_number() MyProcNumber
+#else
+#define compat_my_proc_number() (MyProc->pgprocno)
+#endif
+
+/* 18 shows name and version of a library. */
+#if PG_VERSION_NUM >= 180000
+#define COMPAT_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "temporal")
+#else
+#define COMPAT_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+#endif							/* TEMPORAL_BASE_COMPAT_H */

@@ -1,0 +1,110 @@
+/*
+ * guc.c
+ *	  Every setting of the extension, in alphabetical order.
+ *
+ * A setting that only our background workers read is PGC_SIGHUP.  One that a
+ * scenario lowers for itself, or that moves the clock, is PGC_SUSET: ordinary
+ * users must not weaken limits or travel in time.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "miscadmin.h"
+#include "utils/guc.h"
+
+#include "base/guc.h"
+
+#define HUNDRED_YEARS_IN_MS (36525.0 * 24 * 60 * 60 * 1000)
+
+bool guc_check_state = false;
+double guc_clock_offset = 0;
+int guc_heartbeat_limit = 30 * 60 * 1000;
+int guc_history_count_limit = 50 * 1024;
+int guc_history_size_limit = 50 * 1024 * 1024;
+int guc_keeper_batch_size = 200;
+int guc_lock_timeout = 10;
+int guc_notify_interval = 10;
+int guc_probe_interval = 10 * 60;
+int guc_shared_queues = 4096;
+int guc_sweep_interval = 5 * 60 * 1000;
+
+/* guc_define -- makes every setting known; called once, by _PG_init(). */
+void
+guc_define(void)
+{
+	DefineCustomBoolVariable(
+		"temporal.check_state", "Compares the stored state of an execution with its history.",
+		"Every transition replays the whole history first, which is slow. "
+		"For tests of the extension itself.",
+		&guc_check_state, false, PGC_SUSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
+
+	DefineCustomRealVariable("temporal.clock_offset", "Moves the engine's clock.",
+							 "Added to the time of day wherever the engine reads it, so that a "
+							 "test need not wait for a timer. Zero in production.",
+							 &guc_clock_offset, 0, -HUNDRED_YEARS_IN_MS, HUNDRED_YEARS_IN_MS,
+							 PGC_SUSET, GUC_UNIT_MS | GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("temporal.heartbeat_limit",
+							"Longest time that one workflow task may be kept alive by heartbeats.",
+							"A worker that runs local activities asks again and again for a new "
+							"workflow task. After this time the task times out instead.",
+							&guc_heartbeat_limit, 30 * 60 * 1000, 1, INT_MAX, PGC_SUSET,
+							GUC_UNIT_MS, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"temporal.history_count_limit", "Most events that the history of one run may have.",
+		"A run that goes beyond it is terminated. Workflows that live long "
+		"continue as new before that.",
+		&guc_history_count_limit, 50 * 1024, 1, INT_MAX, PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("temporal.history_size_limit",
+							"Most bytes that the history of one run may have.",
+							"A run that goes beyond it is terminated. Workflows that live long "
+							"continue as new before that.",
+							&guc_history_size_limit, 50 * 1024 * 1024, 1, INT_MAX, PGC_SUSET,
+							GUC_UNIT_BYTE, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("temporal.keeper_batch_size",
+							"Most due items that a keeper handles in one transaction.",
+							"Items are timers, timeouts, retries and effects on other workflows. "
+							"Larger batches share a commit; smaller ones hold locks shorter.",
+							&guc_keeper_batch_size, 200, 1, 10000, PGC_SIGHUP, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"temporal.lock_timeout", "Longest time that our background workers wait for a lock.",
+		"Whoever does not get the lock tries again later, so that one "
+		"transaction left open cannot stop all work. Keep it below "
+		"deadlock_timeout.",
+		&guc_lock_timeout, 10, 1, 60 * 1000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"temporal.notify_interval", "Shortest time between two NOTIFY transactions of a keeper.",
+		"Queues that get work in the meantime are announced together.", &guc_notify_interval, 10, 0,
+		60 * 1000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"temporal.probe_interval", "Time between two searches for databases with the extension.",
+		"CREATE EXTENSION announces itself, so the search finds only what "
+		"was missed. It connects to each database without the extension.",
+		&guc_probe_interval, 10 * 60, 1, INT_MAX / 1000, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+
+	/* After startup nothing may be PGC_POSTMASTER, and nothing reads this. */
+	DefineCustomIntVariable("temporal.shared_queues",
+							"Number of task queues and of waiting processes kept in shared memory.",
+							"Shared memory only makes dispatch quick: a queue that does not fit "
+							"is still served, later. Needs shared_preload_libraries.",
+							&guc_shared_queues, 4096, 64, 1024 * 1024,
+							process_shared_preload_libraries_in_progress ? PGC_POSTMASTER
+																		 : PGC_SIGHUP,
+							0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("temporal.sweep_interval",
+							"Time after which a keeper looks for work without being asked to.",
+							"Finds what a lost hint left behind; shortened to one second while "
+							"prepared transactions of ours are open.",
+							&guc_sweep_interval, 5 * 60 * 1000, 100, INT_MAX, PGC_SIGHUP,
+							GUC_UNIT_MS, NULL, NULL, NULL);
+
+	MarkGUCPrefixReserved("temporal");
+}

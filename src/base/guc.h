@@ -1,0 +1,22 @@
+/*
+ * guc.h
+ *	  Settings of the extension; guc.c says what each of them means.
+ */
+#ifndef TEMPORAL_BASE_GUC_H
+#define TEMPORAL_BASE_GUC_H
+
+extern bool guc_check_state;
+extern double guc_clock_offset;
+extern int guc_heartbeat_limit;
+extern int guc_history_count_limit;
+extern int guc_history_size_limit;
+extern int guc_keeper_batch_size;
+extern int guc_lock_timeout;
+extern int guc_notify_interval;
+extern int guc_probe_interval;
+extern int guc_shared_queues;
+extern int guc_sweep_interval;
+
+extern void guc_define(void);
+
+#endif /* TEMPORAL_BASE_GUC_H */
