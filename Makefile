@@ -11,7 +11,7 @@ OBJS        = $(SOURCES:.c=.o) $(PROTO_C:.c=.o)
 # A field of the API is named linux, which gcc defines as a macro.
 PG_CPPFLAGS = -I$(srcdir)/src -Ulinux
 PG_CFLAGS   = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
-              -Wno-missing-field-initializers -Wno-declaration-after-statement -fvisibility=hidden
+              -Wno-missing-field-initializers -Wno-declaration-after-statement
 SHLIB_LINK  = -lnghttp2 -lprotobuf-c -lz -lssl -lcrypto \
               -Wl,--version-script=$(srcdir)/src/temporal.map
 
@@ -20,6 +20,7 @@ DATA        = $(wildcard sql/temporal--*--*.sql)
 DATA_built  = sql/temporal--$(EXTVERSION).sql
 
 REGRESS        = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
+REGRESS_PREP   = check-layers tmp_check
 REGRESS_OPTS   = --inputdir=test --temp-instance=tmp_check/regress \
                  --temp-config=test/temporal.conf --load-extension=temporal
 ISOLATION      = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
@@ -28,7 +29,7 @@ ISOLATION_OPTS = --inputdir=test --temp-instance=tmp_check/isolation --outputdir
 TAP_TESTS      = 1
 PROVE_TESTS    = $(sort $(wildcard test/t/*.pl))
 EXTRA_CLEAN    = $(PROTO_C) $(PROTO_H) $(DATA_built) tmp_check output_iso results \
-                 regression.out regression.diffs
+                 log regression.out regression.diffs
 
 PG_CONFIG  ?= pg_config
 PGXS       := $(shell $(PG_CONFIG) --pgxs)
@@ -47,3 +48,21 @@ DEPFLAGS = -MMD -MP
 override CFLAGS += $(DEPFLAGS)
 -include $(OBJS:.o=.d)
 EXTRA_CLEAN += $(OBJS:.o=.d)
+
+# pg_regress makes the folder of its instance, but not those above it.
+tmp_check:
+	mkdir -p $@
+
+.PHONY: check-layers test demo demo-stop
+check-layers:
+	sh test/layers.sh
+
+# Everything, in a private copy of this tree and of PostgreSQL.
+test:
+	script/test
+
+demo:
+	script/demo
+
+demo-stop:
+	script/demo stop
