@@ -61,7 +61,7 @@ install_packages()
 	as_root apt-get -qq update
 	# shellcheck disable=SC2086 # a list of words
 	as_root env DEBIAN_FRONTEND=noninteractive \
-		apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 install $packages </dev/null
+		apt-get -qq -y --no-install-recommends install $packages </dev/null >/dev/null
 }
 
 # server_folder DIR -- where the files of a server that was asked for in DIR
