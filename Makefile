@@ -41,7 +41,7 @@ sql/temporal--$(EXTVERSION).sql: $(SQL_PARTS)
 # Every object may include a generated header, so all wait for all of them.
 $(OBJS) $(OBJS:.o=.bc): $(PROTO_H)
 %.pb-c.c %.pb-c.h: %.proto
-	protoc-c --proto_path=$(srcdir)/src/proto --proto_path=/usr/include --c_out=$(srcdir)/src/proto $<
+	protoc --proto_path=$(srcdir)/src/proto --proto_path=/usr/include --c_out=$(srcdir)/src/proto $<
 
 # Rebuild what a changed header of ours touches.
 DEPFLAGS = -MMD -MP
