@@ -1,0 +1,82 @@
+/*
+ * fuzz_wire.c
+ *	  Bytes that wire_check() passes can be unpacked, and survive packing.
+ *
+ * Memory is malloc'd here, so that the sanitizer sees what protobuf-c frees
+ * twice or reads beyond the end.
+ */
+#include "postgres.h"
+
+#include "proto/history.pb-c.h"
+#include "proto/protocol.pb-c.h"
+#include "proto/service.pb-c.h"
+#include "proto/wire.h"
+#include "proto/worker.pb-c.h"
+
+static const ProtobufCMessageDescriptor *const messages[] = {
+	&pb__respond_workflow_task_completed_request__descriptor,
+	&pb__start_workflow_execution_request__descriptor,
+	&pb__poll_workflow_task_queue_request__descriptor,
+	&pb__poll_workflow_task_queue_response__descriptor,
+	&pb__respond_activity_task_failed_request__descriptor,
+	&pb__execute_multi_operation_request__descriptor,
+	&pb__create_schedule_request__descriptor,
+	&pb__worker_heartbeat__descriptor,
+	&pb__history__descriptor,
+	&pb__message__descriptor,
+	&pb__payloads__descriptor,
+};
+
+static ProtobufCMessage *
+unpack(const ProtobufCMessageDescriptor *descriptor, const uint8 *data, size_t len)
+{
+	const char *problem = wire_check(descriptor, data, len);
+
+	if (problem == NULL)
+	{
+		ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, NULL, len, data);
+
+		if (message == NULL)
+			abort();
+		return message;
+	}
+	pfree(unconstify(char *, problem));
+	return NULL;
+}
+
+int			LLVMFuzzerTestOneInput(const uint8 *data, size_t len);
+
+/* The first byte chooses the type of the message. */
+int
+LLVMFuzzerTestOneInput(const uint8 *data, size_t len)
+{
+	const ProtobufCMessageDescriptor *descriptor;
+	ProtobufCMessage *first;
+	ProtobufCMessage *second;
+	size_t		size;
+	uint8	   *packed;
+	uint8	   *repacked;
+
+	if (len == 0)
+		return 0;
+	descriptor = messages[data[0] % lengthof(messages)];
+	first = unpack(descriptor, data + 1, len - 1);
+	if (first == NULL)
+		return 0;
+
+	size = protobuf_c_message_get_packed_size(first);
+	packed = palloc(size + 1);
+	repacked = palloc(size + 1);
+	if (protobuf_c_message_pack(first, packed) != size)
+		abort();
+	second = unpack(descriptor, packed, size);
+	if (second == NULL || protobuf_c_message_get_packed_size(second) != size ||
+		protobuf_c_message_pack(second, repacked) != size || memcmp(packed, repacked, size) != 0)
+		abort();
+
+	protobuf_c_message_free_unpacked(first, NULL);
+	protobuf_c_message_free_unpacked(second, NULL);
+	pfree(packed);
+	pfree(repacked);
+	return 0;
+}
