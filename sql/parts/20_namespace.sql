@@ -40,12 +40,16 @@ COMMENT ON COLUMN temporal.access.namespace_id IS 'Namespace the right is for';
 COMMENT ON COLUMN temporal.access.access_right IS 'client, worker, viewer or admin';
 COMMENT ON COLUMN temporal.access.task_queue IS 'For workers: the one task queue allowed; empty for all';
 
+-- Not unique on purpose: a restore adds the row of the dumped database to the
+-- one written here, and rows that disagree are what stops the copy.
 CREATE TABLE temporal.instance (
-	singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
 	system_identifier bigint NOT NULL,
 	database_oid oid NOT NULL
 );
 COMMENT ON TABLE temporal.instance IS 'The server and database that may act on the stored workflows; see temporal.adopt().';
-COMMENT ON COLUMN temporal.instance.singleton IS 'Makes sure that there is one row';
 COMMENT ON COLUMN temporal.instance.system_identifier IS 'System identifier of the server';
 COMMENT ON COLUMN temporal.instance.database_oid IS 'OID of the database';
+INSERT INTO temporal.instance
+	SELECT c.system_identifier, d.oid
+	FROM pg_catalog.pg_control_system() c, pg_catalog.pg_database d
+	WHERE d.datname = pg_catalog.current_database();

@@ -1,0 +1,200 @@
+/*
+ * decide.h
+ *	  What happens to an execution: one function a cause.
+ *
+ * All of these are pure: time, identifiers and settings are arguments.  They
+ * append to a Transition and thereby change its state; none looks at a table.
+ */
+#ifndef TEMPORAL_CORE_DECIDE_H
+#define TEMPORAL_CORE_DECIDE_H
+
+#include "core/transition.h"
+#include "proto/command.pb-c.h"
+#include "proto/service.pb-c.h"
+
+#define BLOB_LIMIT (2 * 1024 * 1024)
+#define HISTORY_SERVICE "history-service"
+
+/* Why a command was refused. */
+typedef struct CommandError
+{
+	Pb__WorkflowTaskFailedCause cause;
+	const char *message;
+	bool		terminate;		/* the run is terminated, not only its task failed */
+} CommandError;
+
+typedef struct AttributeType
+{
+	const char *name;
+	int			type;			/* IndexedValueType */
+} AttributeType;
+
+typedef struct CommandContext
+{
+	int64		completed_event_id;
+	bool		has_buffered;
+	const char *identity;
+	const char *namespace_name;
+	List	   *attribute_types;	/* of AttributeType: the custom ones */
+} CommandContext;
+
+/* ---- retry.c ---- */
+
+typedef struct RetryDecision
+{
+	Pb__RetryState state;
+	int64		interval;
+} RetryDecision;
+
+extern const char *core_check_retry_policy(const Pb__RetryPolicy *policy);
+extern Pb__RetryPolicy *core_fill_retry_policy(const Pb__RetryPolicy *policy);
+extern RetryDecision core_decide_retry(const Pb__RetryPolicy *policy, int attempt,
+									   const Pb__Failure *failure, TimestampTz now,
+									   TimestampTz expiration);
+
+/* ---- decide_workflow_task.c ---- */
+
+extern int	core_priority_key(const Pb__Priority *priority);
+extern void core_want_workflow_task(Transition *transition);
+extern void core_schedule_workflow_task(Transition *transition);
+extern void core_start_workflow_task(Transition *transition, const char *queue,
+									 const char *request_id, const char *identity,
+									 const CoreLimits *limits);
+extern int64 core_complete_workflow_task(Transition *transition,
+										 const Pb__RespondWorkflowTaskCompletedRequest *request);
+extern void core_fail_workflow_task(Transition *transition, Pb__WorkflowTaskFailedCause cause,
+									const Pb__Failure *failure, const char *identity);
+extern void core_time_out_workflow_task(Transition *transition, Pb__TimeoutType type);
+extern bool core_heartbeat_expired(const ExecutionState *state, TimestampTz now,
+								   const Pb__RespondWorkflowTaskCompletedRequest *request,
+								   const CoreLimits *limits);
+extern List *core_virtual_events(const ExecutionState *state);
+extern void core_clear_sticky(ExecutionState *state);
+
+/* ---- command.c ---- */
+
+extern bool core_check_command_order(const Pb__RespondWorkflowTaskCompletedRequest *request,
+									 const char **message);
+extern bool core_execute_command(Transition *transition, const Pb__Command *command,
+								 CommandContext *context, CommandError *error);
+extern bool command_refuse(CommandError *error, Pb__WorkflowTaskFailedCause cause,
+						   const char *message);
+
+/* ---- decide_activity.c ---- */
+
+extern bool core_schedule_activity(Transition *transition, const Pb__Command *command,
+								   CommandContext *context, CommandError *error);
+extern bool core_request_cancel_activity(Transition *transition, const Pb__Command *command,
+										 CommandContext *context, CommandError *error);
+extern void core_start_activity(Transition *transition, PendingActivity *activity,
+								const char *request_id, const char *identity);
+extern void core_complete_activity(Transition *transition, PendingActivity *activity,
+								   const Pb__Payloads *result, const char *identity);
+extern Pb__RetryState core_fail_activity(Transition *transition, PendingActivity *activity,
+										 const Pb__Failure *failure, const char *identity);
+extern void core_cancel_activity(Transition *transition, PendingActivity *activity,
+								 const Pb__Payloads *details, const char *identity);
+extern void core_heartbeat_activity(Transition *transition, PendingActivity *activity,
+									const Pb__Payloads *details);
+extern void core_fire_activity_timer(Transition *transition, PendingActivity *activity);
+extern bool core_activity_deadline(const PendingActivity *activity, TimestampTz *deadline,
+								   Pb__TimeoutType *type);
+extern bool core_activity_has_timeouts(const PendingActivity *activity, TimestampTz now);
+
+/* ---- activity_options.c: operator controls ---- */
+
+extern void core_pause_activity(Transition *transition, PendingActivity *activity,
+								const char *identity, const char *reason, const char *request_id);
+extern void core_unpause_activity(Transition *transition, PendingActivity *activity,
+								  bool reset_attempts, bool reset_heartbeat, int64 jitter);
+extern void core_reset_activity(Transition *transition, PendingActivity *activity,
+								bool reset_heartbeat, bool keep_paused, bool restore_options,
+								int64 jitter);
+extern const char *core_update_activity_options(Transition *transition, PendingActivity *activity,
+												const Pb__ActivityOptions *options,
+												const Pb__FieldMask *mask, bool restore);
+extern Pb__ActivityOptions *core_activity_options(const PendingActivity *activity);
+extern void activity_redispatch(Transition *transition, PendingActivity *activity,
+								TimestampTz dispatch_at);
+extern void activity_withdraw(Transition *transition, PendingActivity *activity);
+extern void activity_arm(Transition *transition, PendingActivity *activity);
+
+/* ---- decide_timer.c ---- */
+
+extern bool core_start_timer(Transition *transition, const Pb__Command *command,
+							 CommandContext *context, CommandError *error);
+extern bool core_cancel_timer(Transition *transition, const Pb__Command *command,
+							  CommandContext *context, CommandError *error);
+extern void core_fire_timer(Transition *transition, PendingTimer *timer);
+
+/* ---- decide_marker.c: markers, search attributes, memo ---- */
+
+extern bool core_record_marker(Transition *transition, const Pb__Command *command,
+							   CommandContext *context, CommandError *error);
+extern bool core_upsert_search_attributes(Transition *transition, const Pb__Command *command,
+										  CommandContext *context, CommandError *error);
+extern bool core_modify_properties(Transition *transition, const Pb__Command *command,
+								   CommandContext *context, CommandError *error);
+extern const char *core_check_search_attributes(const Pb__SearchAttributes *attributes,
+												const List *types);
+
+/* ---- decide_external.c ---- */
+
+extern bool core_signal_external(Transition *transition, const Pb__Command *command,
+								 CommandContext *context, CommandError *error);
+extern bool core_cancel_external(Transition *transition, const Pb__Command *command,
+								 CommandContext *context, CommandError *error);
+extern void core_resolve_external_signal(Transition *transition, const Pb__HistoryEvent *initiated,
+										 int failed_cause);
+extern void core_resolve_external_cancel(Transition *transition, const Pb__HistoryEvent *initiated,
+										 int failed_cause);
+
+/* ---- decide_lifecycle.c ---- */
+
+typedef struct StartParameters
+{
+	const Pb__StartWorkflowExecutionRequest *request;	/* normalised */
+	bool		eager;
+} StartParameters;
+
+extern void core_start_execution(Transition *transition, const StartParameters *parameters);
+extern bool core_close_by_command(Transition *transition, const Pb__Command *command,
+								  CommandContext *context, CommandError *error);
+extern void core_terminate(Transition *transition, const char *reason,
+						   const Pb__Payloads *details, const char *identity);
+extern void core_time_out_run(Transition *transition);
+extern void core_request_cancel(Transition *transition, const char *cause, const char *identity,
+								const Pb__WorkflowExecution *external, int64 external_event_id);
+extern void core_attach_request(Transition *transition, const char *request_id,
+								const char *identity, size_t n_links, Pb__Link **links,
+								bool record_event);
+extern bool core_fire_run_timer(Transition *transition);
+
+/* ---- decide_signal.c ---- */
+
+typedef struct SignalParameters
+{
+	const char *name;
+	const Pb__Payloads *input;
+	const Pb__Header *header;
+	const char *identity;
+	const char *request_id;
+	const Pb__WorkflowExecution *external;
+	size_t		n_links;
+	Pb__Link  **links;
+	bool		skips_backoff;
+} SignalParameters;
+
+extern void core_signal(Transition *transition, const SignalParameters *signal);
+
+/* ---- failure.c ---- */
+
+extern Pb__Failure *core_server_failure(const char *message, bool non_retryable);
+extern Pb__Failure *core_timeout_failure(const char *message, Pb__TimeoutType type,
+										 const Pb__Payloads *heartbeat_details,
+										 const Pb__Failure *cause);
+extern Pb__Payload *core_text_payload(const char *text);
+extern Pb__Payload *core_json_payload(const char *json);
+extern Pb__Payloads *core_payloads(Pb__Payload *payload);
+
+#endif							/* TEMPORAL_CORE_DECIDE_H */

@@ -1,0 +1,530 @@
+/*
+ * decide_activity.c
+ *	  The life of an activity: scheduled, started, retried, finished.
+ *
+ * An attempt leaves no event.  The ACTIVITY_TASK_STARTED event is written just
+ * before the event that finishes the activity, so that a retried activity
+ * shows its last attempt only.
+ */
+#include "postgres.h"
+
+#include "core/decide.h"
+#include "proto/time.h"
+
+#define MAX_PENDING_ACTIVITIES 2000
+#define LAST_FAILURE_LIMIT 4096
+#define ID_LIMIT 1000
+#define NOT_STARTED_DETAILS "ACTIVITY_ID_NOT_STARTED"
+#define NO_TIME_LEFT "Not enough time to schedule next retry before activity ScheduleToClose timeout, giving up retrying"
+
+static bool
+refuse_schedule(CommandError *error, const char *message)
+{
+	return command_refuse(error, CAUSE(BAD_SCHEDULE_ACTIVITY_ATTRIBUTES), message);
+}
+
+static bool
+check_schedule(const Pb__ScheduleActivityTaskCommandAttributes *attributes, CommandError *error)
+{
+	const char *problem = core_check_retry_policy(attributes->retry_policy);
+
+	if (attributes->activity_id[0] == '\0')
+		return refuse_schedule(error, "ActivityId is not set on ScheduleActivityTaskCommand.");
+	if (attributes->activity_type == NULL || attributes->activity_type->name[0] == '\0')
+		return refuse_schedule(error, "ActivityType is not set on ScheduleActivityTaskCommand.");
+	if (strlen(attributes->activity_id) > ID_LIMIT)
+		return refuse_schedule(error, "ActivityID exceeds length limit.");
+	if (strlen(attributes->activity_type->name) > ID_LIMIT)
+		return refuse_schedule(error, "ActivityType exceeds length limit.");
+	if (attributes->task_queue != NULL && strlen(attributes->task_queue->name) > ID_LIMIT)
+		return refuse_schedule(error, "TaskQueue exceeds length limit.");
+	if (attributes->task_queue != NULL && strncmp(attributes->task_queue->name, "/_sys/", 6) == 0)
+		return refuse_schedule(error, "Task queue name cannot start with reserved prefix /_sys/.");
+	if (problem != NULL)
+		return refuse_schedule(error, problem);
+	if (!proto_duration_valid(attributes->schedule_to_close_timeout) ||
+		!proto_duration_valid(attributes->schedule_to_start_timeout) ||
+		!proto_duration_valid(attributes->start_to_close_timeout) ||
+		!proto_duration_valid(attributes->heartbeat_timeout))
+		return refuse_schedule(error, "A valid timeout may not be negative.");
+	if (attributes->priority != NULL && attributes->priority->priority_key < 0)
+		return refuse_schedule(error, "Priority key can't be negative.");
+	if (proto_duration_us(attributes->schedule_to_close_timeout) == 0 &&
+		proto_duration_us(attributes->start_to_close_timeout) == 0)
+		return refuse_schedule(error, "A valid StartToClose or ScheduleToCloseTimeout is not set on ScheduleActivityTaskCommand.");
+	return true;
+}
+
+static int64
+cap(int64 timeout, int64 limit)
+{
+	return limit > 0 && (timeout == 0 || timeout > limit) ? limit : timeout;
+}
+
+/* The four timeouts as the event shows them. */
+static void
+normalise_timeouts(const Pb__ScheduleActivityTaskCommandAttributes *from, int64 run_timeout,
+				   Pb__ActivityTaskScheduledEventAttributes *to)
+{
+	int64		schedule_to_close = proto_duration_us(from->schedule_to_close_timeout);
+	int64		schedule_to_start = proto_duration_us(from->schedule_to_start_timeout);
+	int64		start_to_close = proto_duration_us(from->start_to_close_timeout);
+	int64		heartbeat = proto_duration_us(from->heartbeat_timeout);
+
+	if (schedule_to_close > 0)
+	{
+		schedule_to_start = cap(schedule_to_start, schedule_to_close);
+		start_to_close = cap(start_to_close, schedule_to_close);
+	}
+	else
+	{
+		schedule_to_close = run_timeout;
+		schedule_to_start = schedule_to_start > 0 ? schedule_to_start : run_timeout;
+	}
+	schedule_to_close = cap(schedule_to_close, run_timeout);
+	schedule_to_start = cap(schedule_to_start, run_timeout);
+	start_to_close = cap(start_to_close, run_timeout);
+	if (heartbeat > start_to_close)
+		heartbeat = start_to_close;
+	to->schedule_to_close_timeout = proto_duration(schedule_to_close);
+	to->schedule_to_start_timeout = proto_duration(schedule_to_start);
+	to->start_to_close_timeout = proto_duration(start_to_close);
+	to->heartbeat_timeout = proto_duration(heartbeat);
+}
+
+/* The activity's own fields override the workflow's, one by one. */
+static Pb__Priority *
+merge_priority(const Pb__Priority *outer, const Pb__Priority *own)
+{
+	Pb__Priority *merged;
+
+	if (outer == NULL || own == NULL)
+		return unconstify(Pb__Priority *, own != NULL ? own : outer);
+	merged = proto_new(&pb__priority__descriptor);
+	*merged = *outer;
+	if (own->priority_key != 0)
+		merged->priority_key = own->priority_key;
+	if (own->fairness_key[0] != '\0')
+		merged->fairness_key = own->fairness_key;
+	if (own->fairness_weight != 0)
+		merged->fairness_weight = own->fairness_weight;
+	return merged;
+}
+
+static Pb__TaskQueue *
+activity_queue(const ExecutionState *state, const Pb__TaskQueue *asked)
+{
+	Pb__TaskQueue *queue = proto_new(&pb__task_queue__descriptor);
+
+	queue->name = asked != NULL && asked->name[0] != '\0' ? asked->name : state->info->task_queue;
+	queue->kind = QUEUE_KIND(NORMAL);
+	return queue;
+}
+
+bool
+core_schedule_activity(Transition *transition, const Pb__Command *command,
+					   CommandContext *context, CommandError *error)
+{
+	const Pb__ScheduleActivityTaskCommandAttributes *from =
+		command->schedule_activity_task_command_attributes;
+	ExecutionState *state = transition->state;
+	Pb__ActivityTaskScheduledEventAttributes *attributes;
+	Pb__HistoryEvent *event = event_new(EVENT(ACTIVITY_TASK_SCHEDULED), transition->now,
+										&attributes);
+	PendingActivity *activity;
+
+	if (!check_schedule(from, error))
+		return false;
+	if (from->input != NULL && protobuf_c_message_get_packed_size(&from->input->base) > BLOB_LIMIT)
+	{
+		error->terminate = true;
+		return refuse_schedule(error, "ScheduleActivityTaskCommandAttributes.Input exceeds size limit.");
+	}
+	if (state->run->activity_count >= MAX_PENDING_ACTIVITIES)
+		return command_refuse(error, CAUSE(PENDING_ACTIVITIES_LIMIT_EXCEEDED),
+							  psprintf("the number of pending activities, %d, has reached the per-workflow limit of %d",
+									   state->run->activity_count, MAX_PENDING_ACTIVITIES));
+	if (state_find_activity_id(state, from->activity_id) != NULL)
+		return command_refuse(error, CAUSE(SCHEDULE_ACTIVITY_DUPLICATE_ID),
+							  psprintf("ActivityID %s is already in use.", from->activity_id));
+	attributes->activity_id = from->activity_id;
+	attributes->activity_type = from->activity_type;
+	attributes->task_queue = activity_queue(state, from->task_queue);
+	attributes->header = from->header;
+	attributes->input = from->input;
+	normalise_timeouts(from, state->info->run_timeout, attributes);
+	attributes->workflow_task_completed_event_id = context->completed_event_id;
+	attributes->retry_policy = core_fill_retry_policy(from->retry_policy);
+	attributes->priority = merge_priority(state->info->priority, from->priority);
+	event->user_metadata = command->user_metadata;
+	event->n_event_group_markers = command->n_event_group_markers;
+	event->event_group_markers = command->event_group_markers;
+	transition_append(transition, event);
+	activity = llast(state->activities);
+	if (from->request_eager_execution)
+		transition->eager = lappend(transition->eager, activity);
+	else
+		activity_redispatch(transition, activity, transition->now);
+	return true;
+}
+
+/* Appends the start that no event has recorded yet. */
+static void
+append_started(Transition *transition, const PendingActivity *activity)
+{
+	Pb__ActivityTaskStartedEventAttributes *attributes;
+	Pb__HistoryEvent *event;
+
+	if (!activity->state->started)
+		return;
+	event = event_new(EVENT(ACTIVITY_TASK_STARTED), activity->state->started_time, &attributes);
+	attributes->scheduled_event_id = activity->scheduled_event_id;
+	attributes->identity = activity->state->identity;
+	attributes->request_id = activity->state->request_id;
+	attributes->attempt = activity->state->attempt;
+	attributes->last_failure = activity->state->last_failure;
+	transition_append(transition, event);
+}
+
+/* Appends the finish; the activity is no longer pending after it. */
+static void
+append_finish(Transition *transition, PendingActivity *activity, Pb__HistoryEvent *event)
+{
+	activity_withdraw(transition, activity);
+	append_started(transition, activity);
+	transition_append(transition, event);
+	if (activity->state->timer_armed != 0)
+		transition_remove_timer(transition, TIMER_ACTIVITY, activity->state->timer_armed,
+								activity->scheduled_event_id);
+	activity->state->timer_armed = 0;
+}
+
+static void
+append_canceled(Transition *transition, PendingActivity *activity, const Pb__Payloads *details,
+				const char *identity)
+{
+	Pb__ActivityTaskCanceledEventAttributes *attributes;
+	Pb__HistoryEvent *event = event_new(EVENT(ACTIVITY_TASK_CANCELED), transition->now,
+										&attributes);
+
+	attributes->scheduled_event_id = activity->scheduled_event_id;
+	attributes->latest_cancel_requested_event_id = activity->state->cancel_requested_event_id;
+	attributes->details = unconstify(Pb__Payloads *, details);
+	attributes->identity = identity;
+	append_finish(transition, activity, event);
+}
+
+/* Is the activity's end in the buffer already? */
+static bool
+finish_is_buffered(const ExecutionState *state, int64 scheduled_event_id)
+{
+	ListCell   *cell;
+
+	foreach(cell, state->buffer)
+	{
+		Pb__HistoryEvent *event = lfirst(cell);
+
+		/* Every finish event of an activity comes after its started event. */
+		if (event->event_type == EVENT(ACTIVITY_TASK_STARTED) &&
+			event->activity_task_started_event_attributes->scheduled_event_id == scheduled_event_id)
+			return true;
+		if (event->event_type == EVENT(ACTIVITY_TASK_TIMED_OUT) &&
+			event->activity_task_timed_out_event_attributes->scheduled_event_id == scheduled_event_id)
+			return true;
+	}
+	return false;
+}
+
+bool
+core_request_cancel_activity(Transition *transition, const Pb__Command *command,
+							 CommandContext *context, CommandError *error)
+{
+	int64		scheduled_event_id =
+		command->request_cancel_activity_task_command_attributes->scheduled_event_id;
+	ExecutionState *state = transition->state;
+	PendingActivity *activity = state_find_activity(state, scheduled_event_id);
+	Pb__ActivityTaskCancelRequestedEventAttributes *attributes;
+	Pb__HistoryEvent *event = event_new(EVENT(ACTIVITY_TASK_CANCEL_REQUESTED), transition->now,
+										&attributes);
+
+	if (scheduled_event_id <= 0)
+		return command_refuse(error, CAUSE(BAD_REQUEST_CANCEL_ACTIVITY_ATTRIBUTES),
+							  "ScheduledEventId is not set on RequestCancelActivityTaskCommand.");
+	if (activity == NULL && !finish_is_buffered(state, scheduled_event_id))
+		return command_refuse(error, CAUSE(BAD_REQUEST_CANCEL_ACTIVITY_ATTRIBUTES),
+							  psprintf("ActivityTask with ScheduledEventId " INT64_FORMAT " is not pending.",
+									   scheduled_event_id));
+	if (activity != NULL && activity->state->cancel_requested_event_id != 0)
+		return command_refuse(error, CAUSE(BAD_REQUEST_CANCEL_ACTIVITY_ATTRIBUTES),
+							  psprintf("cancellation of activity with ScheduledEventId " INT64_FORMAT " was already requested",
+									   scheduled_event_id));
+	attributes->scheduled_event_id = scheduled_event_id;
+	attributes->workflow_task_completed_event_id = context->completed_event_id;
+	event->user_metadata = command->user_metadata;
+	transition_append(transition, event);
+	if (activity == NULL || activity->state->started)
+		return true;
+	append_canceled(transition, activity, core_payloads(core_text_payload(NOT_STARTED_DETAILS)),
+					context->identity);
+	transition->force_task = true;
+	return true;
+}
+
+/* core_start_activity -- a worker takes this attempt; locks no run. */
+void
+core_start_activity(Transition *transition, PendingActivity *activity, const char *request_id,
+					const char *identity)
+{
+	activity_withdraw(transition, activity);
+	activity->state->started = true;
+	activity->state->started_time = transition->now;
+	activity->state->request_id = request_id;
+	activity->state->identity = identity;
+	activity->state->retry_interval = 0;
+	activity->state->reset_requested = false;
+	row_touch(&activity->change);
+	activity_arm(transition, activity);
+}
+
+void
+core_complete_activity(Transition *transition, PendingActivity *activity,
+					   const Pb__Payloads *result, const char *identity)
+{
+	Pb__ActivityTaskCompletedEventAttributes *attributes;
+	Pb__HistoryEvent *event = event_new(EVENT(ACTIVITY_TASK_COMPLETED), transition->now,
+										&attributes);
+
+	attributes->scheduled_event_id = activity->scheduled_event_id;
+	attributes->result = unconstify(Pb__Payloads *, result);
+	attributes->identity = identity;
+	append_finish(transition, activity, event);
+	core_want_workflow_task(transition);
+}
+
+void
+core_cancel_activity(Transition *transition, PendingActivity *activity,
+					 const Pb__Payloads *details, const char *identity)
+{
+	append_canceled(transition, activity, details, identity);
+	core_want_workflow_task(transition);
+}
+
+void
+core_heartbeat_activity(Transition *transition, PendingActivity *activity,
+						const Pb__Payloads *details)
+{
+	activity->state->heartbeat_details = unconstify(Pb__Payloads *, details);
+	activity->state->heartbeat_time = transition->now;
+	row_touch(&activity->change);
+}
+
+/* A failure kept for the next attempt must not grow the row without bound. */
+static Pb__Failure *
+shorten_failure(const Pb__Failure *failure)
+{
+	Pb__Failure *copy;
+
+	if (protobuf_c_message_get_packed_size(&failure->base) <= LAST_FAILURE_LIMIT)
+		return unconstify(Pb__Failure *, failure);
+	copy = core_server_failure(pnstrdup(failure->message, Min(strlen(failure->message), 2000)),
+							   false);
+	if (failure->failure_info_case == PB__FAILURE__FAILURE_INFO_APPLICATION_FAILURE_INFO)
+	{
+		Pb__ApplicationFailureInfo *info = proto_new(&pb__application_failure_info__descriptor);
+
+		info->type = failure->application_failure_info->type;
+		copy->failure_info_case = failure->failure_info_case;
+		copy->application_failure_info = info;
+	}
+	copy->source = failure->source;
+	return copy;
+}
+
+/* The attempt is over; the next one begins after "interval". */
+static void
+retry_activity(Transition *transition, PendingActivity *activity, const Pb__Failure *failure,
+			   int64 interval)
+{
+	Pbi__ActivityState *detail = activity->state;
+
+	detail->attempt++;
+	detail->stamp++;
+	detail->last_identity = detail->identity;
+	detail->started = false;
+	detail->started_time = 0;
+	detail->request_id = "";
+	detail->identity = "";
+	detail->heartbeat_time = 0;
+	detail->last_failure = shorten_failure(failure);
+	detail->last_attempt_complete_time = transition->now;
+	detail->retry_interval = interval;
+	if (detail->reset_heartbeats)
+	{
+		detail->heartbeat_details = NULL;
+		detail->reset_heartbeats = false;
+	}
+	row_touch(&activity->change);
+	activity_redispatch(transition, activity, transition->now + interval);
+}
+
+static TimestampTz
+retry_expiration(const PendingActivity *activity)
+{
+	if (activity->state->schedule_to_close == 0)
+		return 0;
+	return activity->state->first_scheduled_time + activity->state->schedule_to_close;
+}
+
+/* Decides on another attempt, and makes it wait if there is one. */
+static Pb__RetryState
+try_again(Transition *transition, PendingActivity *activity, const Pb__Failure *failure)
+{
+	RetryDecision decision;
+
+	if (activity->state->cancel_requested_event_id != 0)
+		return RETRY_STATE(CANCEL_REQUESTED);
+	decision = core_decide_retry(activity->state->retry_policy, activity->state->attempt,
+								 failure, transition->now, retry_expiration(activity));
+	if (activity->state->pause != NULL && decision.state != RETRY_STATE(NON_RETRYABLE_FAILURE))
+		decision = (RetryDecision) {RETRY_STATE(IN_PROGRESS), 0};
+	if (decision.state == RETRY_STATE(IN_PROGRESS))
+		retry_activity(transition, activity, failure, decision.interval);
+	return decision.state;
+}
+
+/* core_fail_activity -- the worker reports a failure of this attempt. */
+Pb__RetryState
+core_fail_activity(Transition *transition, PendingActivity *activity,
+				   const Pb__Failure *failure, const char *identity)
+{
+	Pb__ActivityTaskFailedEventAttributes *attributes;
+	Pb__HistoryEvent *event;
+	Pb__RetryState state = try_again(transition, activity, failure);
+
+	if (state == RETRY_STATE(IN_PROGRESS))
+		return state;
+	event = event_new(EVENT(ACTIVITY_TASK_FAILED), transition->now, &attributes);
+	attributes->scheduled_event_id = activity->scheduled_event_id;
+	attributes->failure = unconstify(Pb__Failure *, failure);
+	attributes->identity = identity;
+	attributes->retry_state = state;
+	append_finish(transition, activity, event);
+	core_want_workflow_task(transition);
+	return state;
+}
+
+static void
+consider(TimestampTz candidate, Pb__TimeoutType candidate_type, TimestampTz *deadline,
+		 Pb__TimeoutType *type)
+{
+	static const int order[] = {
+		[TIMEOUT_TYPE(START_TO_CLOSE)] = 1,
+		[TIMEOUT_TYPE(SCHEDULE_TO_START)] = 2,
+		[TIMEOUT_TYPE(SCHEDULE_TO_CLOSE)] = 3,
+		[TIMEOUT_TYPE(HEARTBEAT)] = 4,
+	};
+
+	if (*deadline != 0 &&
+		(candidate > *deadline ||
+		 (candidate == *deadline && order[candidate_type] > order[*type])))
+		return;
+	*deadline = candidate;
+	*type = candidate_type;
+}
+
+/* core_activity_deadline -- its earliest timeout; false if it has none. */
+bool
+core_activity_deadline(const PendingActivity *activity, TimestampTz *deadline,
+					   Pb__TimeoutType *type)
+{
+	const Pbi__ActivityState *detail = activity->state;
+
+	*deadline = 0;
+	if (detail->pause != NULL && !detail->started)
+		return false;
+	if (detail->schedule_to_close > 0)
+		consider(detail->first_scheduled_time + detail->schedule_to_close,
+				 TIMEOUT_TYPE(SCHEDULE_TO_CLOSE), deadline, type);
+	if (!detail->started && detail->schedule_to_start > 0)
+		consider(detail->scheduled_time + detail->schedule_to_start,
+				 TIMEOUT_TYPE(SCHEDULE_TO_START), deadline, type);
+	if (detail->started && detail->start_to_close > 0)
+		consider(detail->started_time + detail->start_to_close,
+				 TIMEOUT_TYPE(START_TO_CLOSE), deadline, type);
+	if (detail->started && detail->heartbeat_timeout > 0)
+		consider(Max(detail->started_time, detail->heartbeat_time) + detail->heartbeat_timeout,
+				 TIMEOUT_TYPE(HEARTBEAT), deadline, type);
+	return *deadline != 0;
+}
+
+static const char *
+timeout_message(Pb__TimeoutType type)
+{
+	return psprintf("activity %s timeout",
+					enum_short_name(&pb__timeout_type__descriptor, type));
+}
+
+/* The deadline has passed: another attempt, or the end. */
+static void
+time_out_activity(Transition *transition, PendingActivity *activity, Pb__TimeoutType type)
+{
+	Pb__ActivityTaskTimedOutEventAttributes *attributes;
+	Pb__HistoryEvent *event;
+	const char *message = timeout_message(type);
+	Pb__RetryState state = RETRY_STATE(TIMEOUT);
+
+	if (activity->state->cancel_requested_event_id != 0)
+		state = RETRY_STATE(CANCEL_REQUESTED);
+	else if (type == TIMEOUT_TYPE(START_TO_CLOSE) || type == TIMEOUT_TYPE(HEARTBEAT))
+		state = try_again(transition, activity,
+						  core_timeout_failure(message, type,
+											   activity->state->heartbeat_details, NULL));
+	if (state == RETRY_STATE(IN_PROGRESS))
+		return;
+	if (state == RETRY_STATE(TIMEOUT) && type != TIMEOUT_TYPE(SCHEDULE_TO_START))
+	{
+		type = TIMEOUT_TYPE(SCHEDULE_TO_CLOSE);
+		message = NO_TIME_LEFT;
+	}
+	event = event_new(EVENT(ACTIVITY_TASK_TIMED_OUT), transition->now, &attributes);
+	attributes->scheduled_event_id = activity->scheduled_event_id;
+	attributes->failure = core_timeout_failure(message, type, activity->state->heartbeat_details,
+											   activity->state->last_failure);
+	attributes->retry_state = state;
+	append_finish(transition, activity, event);
+	core_want_workflow_task(transition);
+}
+
+/*
+ * core_activity_has_timeouts -- does the due deadline end an attempt?
+ *
+ * If not, firing the timer only offers the attempt or arms the next deadline,
+ * and the run need not be locked.
+ */
+bool
+core_activity_has_timeouts(const PendingActivity *activity, TimestampTz now)
+{
+	TimestampTz deadline;
+	Pb__TimeoutType type;
+
+	return core_activity_deadline(activity, &deadline, &type) && deadline <= now;
+}
+
+/* core_fire_activity_timer -- the activity's timer row was due and is gone. */
+void
+core_fire_activity_timer(Transition *transition, PendingActivity *activity)
+{
+	TimestampTz deadline;
+	Pb__TimeoutType type;
+
+	activity->state->timer_armed = 0;
+	row_touch(&activity->change);
+	if (core_activity_deadline(activity, &deadline, &type) && deadline <= transition->now)
+		time_out_activity(transition, activity, type);
+	else if (!activity->state->started && activity->state->pause == NULL &&
+			 activity->state->offered_at == 0)
+		activity_redispatch(transition, activity,
+							Max(activity->state->scheduled_time, transition->now));
+	if (activity->change != ROW_DELETED)
+		activity_arm(transition, activity);
+}

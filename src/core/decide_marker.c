@@ -1,0 +1,229 @@
+/*
+ * decide_marker.c
+ *	  Markers, search attributes and memo: what the engine only records.
+ */
+#include "postgres.h"
+
+#include "core/decide.h"
+#include "proto/time.h"
+
+#define SEARCH_ATTRIBUTE_KEYS 100
+#define SEARCH_ATTRIBUTE_VALUE_LIMIT (2 * 1024)
+#define SEARCH_ATTRIBUTES_LIMIT (40 * 1024)
+
+/* Names that the engine sets itself. */
+static const char *const system_attributes[] = {
+	"WorkflowId", "RunId", "WorkflowType", "StartTime", "ExecutionTime", "CloseTime",
+	"ExecutionStatus", "TaskQueue", "HistoryLength", "HistorySizeBytes", "ExecutionDuration",
+	"StateTransitionCount", "ParentWorkflowId", "ParentRunId", "RootWorkflowId", "RootRunId",
+	"TemporalWorkerDeployment", "TemporalWorkerDeploymentVersion",
+	"TemporalWorkflowVersioningBehavior", "TemporalUsedWorkerDeploymentVersions",
+	"TemporalExternalPayloadCount", "TemporalExternalPayloadSizeBytes", NULL
+};
+
+/* Names that exist everywhere and that workflows may set. */
+static const AttributeType predefined_attributes[] = {
+	{"TemporalChangeVersion", PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_KEYWORD_LIST},
+	{"BinaryChecksums", PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_KEYWORD_LIST},
+	{"BuildIds", PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_KEYWORD_LIST},
+	{"TemporalPauseInfo", PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_KEYWORD_LIST},
+	{"TemporalReportedProblems", PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_KEYWORD_LIST},
+	{"BatcherUser", PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_KEYWORD},
+	{"BatcherNamespace", PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_KEYWORD},
+	{"TemporalScheduledById", PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_KEYWORD},
+	{"TemporalNamespaceDivision", PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_KEYWORD},
+	{"TemporalScheduledStartTime", PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_DATETIME},
+	{"TemporalSchedulePaused", PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_BOOL},
+	{NULL, 0}
+};
+
+/* The type of a settable attribute, or 0. */
+static int
+attribute_type(const char *name, const List *types)
+{
+	ListCell   *cell;
+
+	foreach(cell, types)
+	{
+		AttributeType *type = lfirst(cell);
+
+		if (strcmp(type->name, name) == 0)
+			return type->type;
+	}
+	for (const AttributeType *type = predefined_attributes; type->name != NULL; type++)
+		if (strcmp(type->name, name) == 0)
+			return type->type;
+	return 0;
+}
+
+/* The first byte that is not blank: enough to tell the kinds of JSON apart. */
+static char
+json_kind(const Pb__Payload *payload)
+{
+	for (size_t i = 0; i < payload->data.len; i++)
+		if (strchr(" \t\r\n", payload->data.data[i]) == NULL)
+			return (char) payload->data.data[i];
+	return '\0';
+}
+
+static bool
+kind_fits(char kind, int type)
+{
+	bool		number = kind == '-' || (kind >= '0' && kind <= '9');
+
+	switch (type)
+	{
+		case PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_INT:
+		case PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_DOUBLE:
+			return number || kind == '[' || kind == 'n';
+		case PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_BOOL:
+			return kind == 't' || kind == 'f' || kind == '[' || kind == 'n';
+		default:
+			return kind == '"' || kind == '[' || kind == 'n';
+	}
+}
+
+/* core_check_search_attributes -- what is wrong with them, or NULL. */
+const char *
+core_check_search_attributes(const Pb__SearchAttributes *attributes, const List *types)
+{
+	if (attributes == NULL)
+		return NULL;
+	if (attributes->n_indexed_fields > SEARCH_ATTRIBUTE_KEYS)
+		return psprintf("number of search attributes %zu exceeds limit %d",
+						attributes->n_indexed_fields, SEARCH_ATTRIBUTE_KEYS);
+	for (size_t i = 0; i < attributes->n_indexed_fields; i++)
+	{
+		const char *name = attributes->indexed_fields[i]->key;
+		const Pb__Payload *value = attributes->indexed_fields[i]->value;
+		int			type = attribute_type(name, types);
+
+		for (const char *const *system = system_attributes; *system != NULL; system++)
+			if (strcmp(*system, name) == 0)
+				return psprintf("%s attribute can't be set in SearchAttributes", name);
+		if (type == 0)
+			return psprintf("search attribute %s is not defined", name);
+		if (value == NULL)
+			continue;
+		if (value->data.len > SEARCH_ATTRIBUTE_VALUE_LIMIT)
+			return psprintf("search attribute %s value size %zu exceeds size limit %d",
+							name, value->data.len, SEARCH_ATTRIBUTE_VALUE_LIMIT);
+		if (value->data.len > 0 && !kind_fits(json_kind(value), type))
+			return psprintf("invalid value for search attribute %s", name);
+	}
+	if (protobuf_c_message_get_packed_size(&attributes->base) > SEARCH_ATTRIBUTES_LIMIT)
+		return psprintf("total size of search attributes exceeds size limit %d",
+						SEARCH_ATTRIBUTES_LIMIT);
+	return NULL;
+}
+
+/* Nothing, null and an empty list all mean: remove. */
+static Pb__Payload *
+value_or_removal(Pb__Payload *payload)
+{
+	if (payload == NULL || payload->data.len == 0 || json_kind(payload) == 'n')
+		return NULL;
+	if (payload->data.len == 2 && memcmp(payload->data.data, "[]", 2) == 0)
+		return NULL;
+	return payload;
+}
+
+bool
+core_record_marker(Transition *transition, const Pb__Command *command, CommandContext *context,
+				   CommandError *error)
+{
+	const Pb__RecordMarkerCommandAttributes *from = command->record_marker_command_attributes;
+	Pb__MarkerRecordedEventAttributes *attributes;
+	Pb__HistoryEvent *event = event_new(EVENT(MARKER_RECORDED), transition->now, &attributes);
+
+	if (from->marker_name[0] == '\0')
+		return command_refuse(error, CAUSE(BAD_RECORD_MARKER_ATTRIBUTES),
+							  "MarkerName is not set on RecordMarkerCommand.");
+	if (protobuf_c_message_get_packed_size(&from->base) > BLOB_LIMIT)
+	{
+		error->terminate = true;
+		return command_refuse(error, CAUSE(BAD_RECORD_MARKER_ATTRIBUTES),
+							  "RecordMarkerCommandAttributes.Details exceeds size limit.");
+	}
+	attributes->marker_name = from->marker_name;
+	attributes->n_details = from->n_details;
+	attributes->details = palloc(from->n_details * sizeof(void *));
+	attributes->header = from->header;
+	attributes->failure = from->failure;
+	attributes->workflow_task_completed_event_id = context->completed_event_id;
+	for (size_t i = 0; i < from->n_details; i++)
+	{
+		/* The two map entries are the same message under two names. */
+		Pb__MarkerRecordedEventAttributes__DetailsEntry *entry =
+			proto_new(&pb__marker_recorded_event_attributes__details_entry__descriptor);
+
+		entry->key = from->details[i]->key;
+		entry->value = from->details[i]->value;
+		attributes->details[i] = entry;
+	}
+	event->user_metadata = command->user_metadata;
+	event->n_event_group_markers = command->n_event_group_markers;
+	event->event_group_markers = command->event_group_markers;
+	transition_append(transition, event);
+	return true;
+}
+
+bool
+core_upsert_search_attributes(Transition *transition, const Pb__Command *command,
+							  CommandContext *context, CommandError *error)
+{
+	Pb__SearchAttributes *from =
+		command->upsert_workflow_search_attributes_command_attributes->search_attributes;
+	Pb__UpsertWorkflowSearchAttributesEventAttributes *attributes;
+	Pb__HistoryEvent *event = event_new(EVENT(UPSERT_WORKFLOW_SEARCH_ATTRIBUTES), transition->now,
+										&attributes);
+	const char *problem;
+
+	if (from == NULL || from->n_indexed_fields == 0)
+		return command_refuse(error, CAUSE(BAD_SEARCH_ATTRIBUTES),
+							  "SearchAttributes is not set on UpsertWorkflowSearchAttributesCommand.");
+	problem = core_check_search_attributes(from, context->attribute_types);
+	if (problem != NULL)
+		return command_refuse(error, CAUSE(BAD_SEARCH_ATTRIBUTES), problem);
+	attributes->search_attributes = from;
+	attributes->workflow_task_completed_event_id = context->completed_event_id;
+	transition_append(transition, event);
+	for (size_t i = 0; i < from->n_indexed_fields; i++)
+		transition_set_search_attribute(transition, from->indexed_fields[i]->key,
+										value_or_removal(from->indexed_fields[i]->value));
+	return true;
+}
+
+bool
+core_modify_properties(Transition *transition, const Pb__Command *command,
+					   CommandContext *context, CommandError *error)
+{
+	Pb__Memo   *memo = command->modify_workflow_properties_command_attributes->upserted_memo;
+	Pb__WorkflowPropertiesModifiedEventAttributes *attributes;
+	Pb__HistoryEvent *event = event_new(EVENT(WORKFLOW_PROPERTIES_MODIFIED), transition->now,
+										&attributes);
+
+	if (memo == NULL || memo->n_fields == 0)
+		return command_refuse(error, CAUSE(BAD_MODIFY_WORKFLOW_PROPERTIES_ATTRIBUTES),
+							  "UpsertedMemo is not set on ModifyWorkflowPropertiesCommand.");
+	if (protobuf_c_message_get_packed_size(&memo->base) > BLOB_LIMIT)
+	{
+		error->terminate = true;
+		return command_refuse(error, CAUSE(BAD_MODIFY_WORKFLOW_PROPERTIES_ATTRIBUTES),
+							  "ModifyWorkflowPropertiesCommandAttributes.UpsertedMemo exceeds size limit.");
+	}
+	attributes->upserted_memo = memo;
+	attributes->workflow_task_completed_event_id = context->completed_event_id;
+	transition_append(transition, event);
+	for (size_t i = 0; i < memo->n_fields; i++)
+	{
+		FieldChange *change = palloc(sizeof(FieldChange));
+
+		change->name = memo->fields[i]->key;
+		change->payload = memo->fields[i]->value;
+		if (change->payload != NULL && change->payload->data.len == 0)
+			change->payload = NULL;
+		transition->memo = lappend(transition->memo, change);
+	}
+	return true;
+}

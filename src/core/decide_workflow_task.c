@@ -1,0 +1,381 @@
+/*
+ * decide_workflow_task.c
+ *	  The life of a workflow task: scheduled, started, completed, failed,
+ *	  timed out.
+ *
+ * At most one is pending.  The first attempt is real: its events are in
+ * history.  Later attempts are transient: their events have ids that are only
+ * reserved (next_event_id and the one after), and are written when the task
+ * completes.  When another event takes such an id, the task becomes a real
+ * first attempt again.
+ */
+#include "postgres.h"
+
+#include "core/decide.h"
+#include "proto/time.h"
+
+#define DEFAULT_PRIORITY 3
+#define MAX_PRIORITY 5
+#define PROBLEM_THRESHOLD 5
+#define BACKOFF_FROM_ATTEMPT 4
+#define BACKOFF_BASE (5 * USECS_PER_SEC)
+#define BACKOFF_MAX (10 * SECS_PER_MINUTE * USECS_PER_SEC)
+#define PROBLEM_ATTRIBUTE "TemporalReportedProblems"
+
+/* core_priority_key -- 1 is served first; the default lies in the middle. */
+int
+core_priority_key(const Pb__Priority *priority)
+{
+	if (priority == NULL || priority->priority_key <= 0)
+		return DEFAULT_PRIORITY;
+	return Min(priority->priority_key, MAX_PRIORITY);
+}
+
+void
+core_clear_sticky(ExecutionState *state)
+{
+	state->run->sticky_queue = "";
+	state->run->sticky_timeout = 0;
+}
+
+/* core_want_workflow_task -- schedules one unless one is pending. */
+void
+core_want_workflow_task(Transition *transition)
+{
+	if (state_is_open(transition->state) && !state_task_pending(transition->state))
+		core_schedule_workflow_task(transition);
+}
+
+/*
+ * The growing start-to-close timeout is the only backoff of a failing task:
+ * failures which are not reported then come at a slower pace.
+ */
+static int64
+task_timeout(const ExecutionState *state, int attempt)
+{
+	int64		timeout = state->info->task_timeout;
+	int			doublings = attempt - BACKOFF_FROM_ATTEMPT;
+
+	if (doublings < 0)
+		return timeout;
+	return timeout + (doublings > 10 ? BACKOFF_MAX : Min(BACKOFF_BASE << doublings, BACKOFF_MAX));
+}
+
+static Pb__TaskQueue *
+task_queue(const ExecutionState *state)
+{
+	Pb__TaskQueue *queue = proto_new(&pb__task_queue__descriptor);
+
+	if (state_is_sticky(state))
+	{
+		queue->name = state->run->sticky_queue;
+		queue->kind = QUEUE_KIND(STICKY);
+		queue->normal_name = state->info->task_queue;
+	}
+	else
+	{
+		queue->name = state->info->task_queue;
+		queue->kind = QUEUE_KIND(NORMAL);
+	}
+	return queue;
+}
+
+static Pb__HistoryEvent *
+scheduled_event(const ExecutionState *state, TimestampTz time, int attempt, int64 timeout)
+{
+	Pb__WorkflowTaskScheduledEventAttributes *attributes;
+	Pb__HistoryEvent *event = event_new(EVENT(WORKFLOW_TASK_SCHEDULED), time, &attributes);
+
+	attributes->task_queue = task_queue(state);
+	attributes->start_to_close_timeout = proto_duration(timeout);
+	attributes->attempt = attempt;
+	return event;
+}
+
+static Pb__HistoryEvent *
+started_event(const Pbi__WorkflowTask *task)
+{
+	Pb__WorkflowTaskStartedEventAttributes *attributes;
+	Pb__HistoryEvent *event = event_new(EVENT(WORKFLOW_TASK_STARTED), task->started_time,
+										&attributes);
+
+	attributes->scheduled_event_id = task->scheduled_event_id;
+	attributes->identity = task->identity;
+	attributes->request_id = task->request_id;
+	attributes->suggest_continue_as_new = task->suggest_continue_as_new;
+	attributes->n_suggest_continue_as_new_reasons = task->n_suggest_reasons;
+	attributes->suggest_continue_as_new_reasons = task->suggest_reasons;
+	attributes->history_size_bytes = task->history_size;
+	return event;
+}
+
+/* A later attempt: no event, only ids that are reserved. */
+static void
+schedule_transient(Transition *transition, int attempt)
+{
+	ExecutionState *state = transition->state;
+	Pbi__WorkflowTask *task = proto_new(&pbi__workflow_task__descriptor);
+
+	task->scheduled_event_id = state->run->next_event_id;
+	task->attempt = attempt;
+	task->timeout = task_timeout(state, attempt);
+	task->scheduled_time = task->original_scheduled_time = transition->now;
+	task->transient = true;
+	task->queue = state->info->task_queue;
+	state->run->workflow_task = task;
+}
+
+/*
+ * core_schedule_workflow_task -- none may be pending.
+ *
+ * Buffered events are flushed first; then the task is a first attempt, since
+ * there is something new to see.
+ */
+void
+core_schedule_workflow_task(Transition *transition)
+{
+	ExecutionState *state = transition->state;
+	Pbi__RunState *run = state->run;
+
+	Assert(!state_task_pending(state));
+	if (state->buffer != NIL)
+	{
+		transition_flush_buffer(transition);
+		run->task_attempt = 1;
+	}
+	if (run->task_attempt > 1)
+		schedule_transient(transition, run->task_attempt);
+	else
+		transition_append(transition,
+						  scheduled_event(state, transition->now, 1, state->info->task_timeout));
+	if (state_is_sticky(state))
+		run->workflow_task->schedule_to_start_deadline = transition->now + run->sticky_timeout;
+	run->task_stamp++;
+	transition->offer_task = true;
+}
+
+/* Why the worker should think of continuing as new, noted once at the start. */
+static void
+note_suggestions(const ExecutionState *state, Pbi__WorkflowTask *task, const CoreLimits *limits)
+{
+	Pb__SuggestContinueAsNewReason *reasons = palloc(2 * sizeof(*reasons));
+	size_t		n = 0;
+
+	if (state->run->history_size >= limits->suggest_size)
+		reasons[n++] = PB__SUGGEST_CONTINUE_AS_NEW_REASON__SUGGEST_CONTINUE_AS_NEW_REASON_HISTORY_SIZE_TOO_LARGE;
+	if (state->run->next_event_id >= limits->suggest_count)
+		reasons[n++] = PB__SUGGEST_CONTINUE_AS_NEW_REASON__SUGGEST_CONTINUE_AS_NEW_REASON_TOO_MANY_HISTORY_EVENTS;
+	task->suggest_continue_as_new = n > 0;
+	task->n_suggest_reasons = n;
+	task->suggest_reasons = reasons;
+	task->history_size = state->run->history_size;
+}
+
+/*
+ * core_start_workflow_task -- a worker takes the scheduled task.
+ *
+ * A poller on the normal queue ends the stickiness: it needs all of history.
+ */
+void
+core_start_workflow_task(Transition *transition, const char *queue, const char *request_id,
+						 const char *identity, const CoreLimits *limits)
+{
+	ExecutionState *state = transition->state;
+	Pbi__WorkflowTask *task = state->run->workflow_task;
+
+	Assert(state_task_pending(state) && !state_task_started(state));
+	if (state_is_sticky(state) && strcmp(queue, state->run->sticky_queue) != 0)
+		core_clear_sticky(state);
+	if (task->transient && task->scheduled_event_id != state->run->next_event_id)
+	{
+		state->run->task_attempt = 1;
+		transition_append(transition, scheduled_event(state, task->scheduled_time, 1,
+													  state->info->task_timeout));
+		task = state->run->workflow_task;
+	}
+	note_suggestions(state, task, limits);
+	task->started_time = transition->now;
+	task->request_id = request_id;
+	task->identity = identity;
+	task->schedule_to_start_deadline = 0;
+	if (task->transient)
+		task->started_event_id = task->scheduled_event_id + 1;
+	else
+		transition_append(transition, started_event(task));
+	transition->offer_task = false;
+}
+
+/*
+ * core_virtual_events -- the events of a transient task that is started.
+ *
+ * They belong at the end of what a worker sees, with the ids reserved for
+ * them.  NIL if the task's events are in history.
+ */
+List *
+core_virtual_events(const ExecutionState *state)
+{
+	const Pbi__WorkflowTask *task = state->run->workflow_task;
+	Pb__HistoryEvent *scheduled;
+	Pb__HistoryEvent *started;
+
+	if (task == NULL || !task->transient || task->started_event_id == 0)
+		return NIL;
+	scheduled = scheduled_event(state, task->scheduled_time, task->attempt, task->timeout);
+	scheduled->event_id = scheduled->task_id = task->scheduled_event_id;
+	started = started_event(task);
+	started->event_id = started->task_id = task->started_event_id;
+	return list_make2(scheduled, started);
+}
+
+/* A transient task that completes gets its place in history now. */
+static void
+write_transient(Transition *transition)
+{
+	ExecutionState *state = transition->state;
+	Pbi__WorkflowTask *task = state->run->workflow_task;
+	Pb__HistoryEvent *started = started_event(task);
+
+	transition_append(transition,
+					  scheduled_event(state, task->scheduled_time, task->attempt, task->timeout));
+	transition_append(transition, started);
+}
+
+static void
+clear_problem(Transition *transition)
+{
+	Pbi__RunState *run = transition->state->run;
+
+	run->failed_tasks = 0;
+	if (run->problem[0] == '\0')
+		return;
+	run->problem = "";
+	transition_set_search_attribute(transition, PROBLEM_ATTRIBUTE, NULL);
+}
+
+/* core_complete_workflow_task -- the worker's answer is accepted; its event id. */
+int64
+core_complete_workflow_task(Transition *transition,
+							const Pb__RespondWorkflowTaskCompletedRequest *request)
+{
+	ExecutionState *state = transition->state;
+	Pbi__RunState *run = state->run;
+	Pb__WorkflowTaskCompletedEventAttributes *attributes;
+	Pb__HistoryEvent *event = event_new(EVENT(WORKFLOW_TASK_COMPLETED), transition->now,
+										&attributes);
+
+	if (run->workflow_task->transient)
+		write_transient(transition);
+	attributes->scheduled_event_id = run->workflow_task->scheduled_event_id;
+	attributes->started_event_id = run->workflow_task->started_event_id;
+	attributes->identity = request->identity;
+	attributes->binary_checksum = request->binary_checksum;
+	attributes->worker_version = request->worker_version_stamp;
+	attributes->sdk_metadata = request->sdk_metadata;
+	attributes->metering_metadata = request->metering_metadata;
+	attributes->deployment = request->deployment;
+	attributes->versioning_behavior = request->versioning_behavior;
+	transition_append(transition, event);
+	run->close_attempted = false;
+	clear_problem(transition);
+	core_clear_sticky(state);
+	if (request->sticky_attributes != NULL && request->sticky_attributes->worker_task_queue != NULL)
+	{
+		run->sticky_queue = request->sticky_attributes->worker_task_queue->name;
+		run->sticky_timeout =
+			proto_duration_us(request->sticky_attributes->schedule_to_start_timeout);
+	}
+	return event->event_id;
+}
+
+/* From the fifth failure in a row on, lists show what is wrong. */
+static void
+note_problem(Transition *transition, const char *category, const char *cause)
+{
+	Pbi__RunState *run = transition->state->run;
+	const char *problem;
+
+	if (++run->failed_tasks < PROBLEM_THRESHOLD)
+		return;
+	problem = psprintf("[\"category=%s\",\"cause=%s\"]", category, cause);
+	if (strcmp(run->problem, problem) == 0)
+		return;
+	run->problem = problem;
+	transition_set_search_attribute(transition, PROBLEM_ATTRIBUTE, core_json_payload(problem));
+}
+
+/* A sticky run tries again as a first attempt on its normal queue. */
+static void
+next_attempt(ExecutionState *state)
+{
+	state->run->close_attempted = false;
+	if (state_is_sticky(state))
+		core_clear_sticky(state);
+	else
+		state->run->task_attempt++;
+}
+
+/* core_fail_workflow_task -- whoever calls it decides what follows. */
+void
+core_fail_workflow_task(Transition *transition, Pb__WorkflowTaskFailedCause cause,
+						const Pb__Failure *failure, const char *identity)
+{
+	ExecutionState *state = transition->state;
+	Pbi__WorkflowTask *task = state->run->workflow_task;
+	Pb__WorkflowTaskFailedEventAttributes *attributes;
+	Pb__HistoryEvent *event;
+
+	if (!task->transient)
+	{
+		event = event_new(EVENT(WORKFLOW_TASK_FAILED), transition->now, &attributes);
+		attributes->scheduled_event_id = task->scheduled_event_id;
+		attributes->started_event_id = task->started_event_id;
+		attributes->cause = cause;
+		attributes->failure = unconstify(Pb__Failure *, failure);
+		attributes->identity = identity;
+		transition_append(transition, event);
+	}
+	state->run->workflow_task = NULL;
+	next_attempt(state);
+	note_problem(transition, "WorkflowTaskFailed",
+				 psprintf("WorkflowTaskFailedCause%s",
+						  enum_short_name(&pb__workflow_task_failed_cause__descriptor, cause)));
+}
+
+/* core_time_out_workflow_task -- nobody took it, or nobody answered. */
+void
+core_time_out_workflow_task(Transition *transition, Pb__TimeoutType type)
+{
+	ExecutionState *state = transition->state;
+	Pbi__WorkflowTask *task = state->run->workflow_task;
+	Pb__WorkflowTaskTimedOutEventAttributes *attributes;
+	Pb__HistoryEvent *event;
+
+	if (!task->transient)
+	{
+		event = event_new(EVENT(WORKFLOW_TASK_TIMED_OUT), transition->now, &attributes);
+		attributes->scheduled_event_id = task->scheduled_event_id;
+		attributes->started_event_id = task->started_event_id;
+		attributes->timeout_type = type;
+		transition_append(transition, event);
+	}
+	if (task->started_event_id == 0)
+		transition_remove_task(transition, QUEUE_TYPE(WORKFLOW), task->queue,
+							   core_priority_key(state->info->priority), task->scheduled_time,
+							   task->scheduled_event_id);
+	state->run->workflow_task = NULL;
+	next_attempt(state);
+	if (type == TIMEOUT_TYPE(START_TO_CLOSE))
+		note_problem(transition, "WorkflowTaskTimedOut",
+					 "WorkflowTaskTimedOutCauseStartToClose");
+}
+
+/* core_heartbeat_expired -- local activities have kept the task too long. */
+bool
+core_heartbeat_expired(const ExecutionState *state, TimestampTz now,
+					   const Pb__RespondWorkflowTaskCompletedRequest *request,
+					   const CoreLimits *limits)
+{
+	return request->force_create_new_workflow_task && request->n_commands == 0 &&
+		request->n_messages == 0 &&
+		now - state->run->workflow_task->original_scheduled_time > limits->task_heartbeat;
+}

@@ -1,0 +1,79 @@
+/*
+ * failure.c
+ *	  Failures and payloads that the engine makes itself.
+ */
+#include "postgres.h"
+
+#include "core/decide.h"
+#include "lib/stringinfo.h"
+#include "proto/time.h"
+#include "utils/json.h"
+
+Pb__Failure *
+core_server_failure(const char *message, bool non_retryable)
+{
+	Pb__Failure *failure = proto_new(&pb__failure__descriptor);
+
+	failure->message = message;
+	failure->source = "Server";
+	failure->failure_info_case = PB__FAILURE__FAILURE_INFO_SERVER_FAILURE_INFO;
+	failure->server_failure_info = proto_new(&pb__server_failure_info__descriptor);
+	failure->server_failure_info->non_retryable = non_retryable;
+	return failure;
+}
+
+Pb__Failure *
+core_timeout_failure(const char *message, Pb__TimeoutType type,
+					 const Pb__Payloads *heartbeat_details, const Pb__Failure *cause)
+{
+	Pb__Failure *failure = proto_new(&pb__failure__descriptor);
+
+	failure->message = message;
+	failure->source = "Server";
+	failure->cause = unconstify(Pb__Failure *, cause);
+	failure->failure_info_case = PB__FAILURE__FAILURE_INFO_TIMEOUT_FAILURE_INFO;
+	failure->timeout_failure_info = proto_new(&pb__timeout_failure_info__descriptor);
+	failure->timeout_failure_info->timeout_type = type;
+	failure->timeout_failure_info->last_heartbeat_details =
+		unconstify(Pb__Payloads *, heartbeat_details);
+	return failure;
+}
+
+/* core_json_payload -- "json" must be valid JSON text. */
+Pb__Payload *
+core_json_payload(const char *json)
+{
+	Pb__Payload *payload = proto_new(&pb__payload__descriptor);
+	Pb__Payload__MetadataEntry *entry = proto_new(&pb__payload__metadata_entry__descriptor);
+
+	entry->key = "encoding";
+	entry->value.data = (uint8_t *) "json/plain";
+	entry->value.len = strlen("json/plain");
+	payload->n_metadata = 1;
+	payload->metadata = palloc(sizeof(entry));
+	payload->metadata[0] = entry;
+	payload->data.data = (uint8_t *) json;
+	payload->data.len = strlen(json);
+	return payload;
+}
+
+Pb__Payload *
+core_text_payload(const char *text)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	escape_json(&json, text);
+	return core_json_payload(json.data);
+}
+
+Pb__Payloads *
+core_payloads(Pb__Payload *payload)
+{
+	Pb__Payloads *payloads = proto_new(&pb__payloads__descriptor);
+
+	payloads->n_payloads = 1;
+	payloads->payloads = palloc(sizeof(payload));
+	payloads->payloads[0] = payload;
+	return payloads;
+}
