@@ -12,6 +12,17 @@
 #include "base/clock.h"
 #include "base/guc.h"
 
+/* Milliseconds from "now" to "when", rounded up, from 0 to "limit". */
+static long
+ms_between(TimestampTz now, TimestampTz when, long limit)
+{
+	if (when <= now)
+		return 0;
+	if (TIMESTAMP_IS_NOEND(when) || when - now >= (TimestampTz) limit * 1000)
+		return limit;
+	return (long) ((when - now + 999) / 1000);
+}
+
 /* clock_now -- the time at which the engine believes to be. */
 TimestampTz
 clock_now(void)
@@ -19,19 +30,23 @@ clock_now(void)
 	return GetCurrentTimestamp() + (TimestampTz) (guc_clock_offset * 1000.0);
 }
 
-/*
- * clock_ms_until -- milliseconds from now until "when", rounded up.
- *
- * Never less than 0 nor more than "limit": what a latch wait wants to hear.
- */
+/* clock_ms_until -- milliseconds until then, at most "limit": for a latch. */
 long
 clock_ms_until(TimestampTz when, long limit)
 {
-	TimestampTz now = clock_now();
+	return ms_between(clock_now(), when, limit);
+}
 
-	if (when <= now)
-		return 0;
-	if (when - now >= (TimestampTz) limit * 1000)
-		return limit;
-	return (long) ((when - now + 999) / 1000);
+/* clock_wall_now -- the time of day. */
+TimestampTz
+clock_wall_now(void)
+{
+	return GetCurrentTimestamp();
+}
+
+/* clock_wall_ms_until -- the same as clock_ms_until(), for times of day. */
+long
+clock_wall_ms_until(TimestampTz when, long limit)
+{
+	return ms_between(clock_wall_now(), when, limit);
 }

@@ -5,12 +5,42 @@
  * Everything here is a hint kept in shared memory.  The tables are the truth:
  * a hint may be lost, duplicated or dropped when the memory is full, and a
  * periodic sweep still finds every task.  Without shared_preload_libraries
- * there is no shared memory, and every function here does nothing.
+ * there is no shared memory; then every function here does nothing, and a
+ * wait looks at the tables once in a while.
+ *
+ * A queue id or run hash means something in one database only; every entry
+ * belongs to the database of the process that made it.
  */
 #ifndef TEMPORAL_WAKE_WAKE_H
 #define TEMPORAL_WAKE_WAKE_H
 
 #include "datatype/timestamp.h"
+#include "utils/uuid.h"
+
+#define WAKE_IDENTITY_SIZE 128
+
+/* What a process waits for: a task of a queue, or the end of a run. */
+typedef enum WakeKind
+{
+	WAKE_QUEUE,
+	WAKE_CLOSED,
+} WakeKind;
+
+/* An activity or workflow task whose claim was rolled back. */
+typedef struct WakeClaim
+{
+	pg_uuid_t run_id;
+	int64 event_id;
+	int attempt;
+} WakeClaim;
+
+/* Who polled a queue, and when last. */
+typedef struct WakePoller
+{
+	uint64 queue_id;
+	TimestampTz last_access;
+	char identity[WAKE_IDENTITY_SIZE];
+} WakePoller;
 
 /* Set up by _PG_init() when the library is preloaded. */
 extern void wake_shmem_request(void);
@@ -18,28 +48,53 @@ extern void wake_shmem_startup(void);
 extern bool wake_available(void);
 
 /*
- * Called inside a transition: remembered until the transaction commits, then
- * one process that waits for the queue is woken, respectively the keeper's
- * next due time is lowered.  A rolled back subtransaction may cause a
- * spurious wake-up; that is harmless.
+ * Called inside a transition: remembered until the transaction commits.  Then
+ * one process that waits for the queue is woken for each mark, everyone who
+ * waits for the run, respectively the keeper's next due time is lowered.  A
+ * rolled back subtransaction may cause a spurious wake-up; that is harmless.
+ *
+ * wake_mark_task() is wake_mark_queue() for a task row with this creation
+ * time, which also lowers the queue's bound.  Whoever makes a task visible
+ * again, by whatever means, calls it too.
  */
 extern void wake_mark_queue(uint64 queue_id);
+extern void wake_mark_task(uint64 queue_id, int64 created_at);
 extern void wake_mark_due(TimestampTz due);
-
-/* A run has closed (who waits for its result is woken). */
 extern void wake_mark_closed(uint64 run_hash);
 
 /*
  * Waiting.  The caller registers, looks at the tables once more, and then
- * waits on its latch; no snapshot may be held while waiting.
+ * waits, again and again until it found what it wants; no snapshot may be
+ * held while waiting.  wake_wait() returns false when the deadline has passed,
+ * true when it is time to look.  An error gives a wake-up that was received
+ * but not used to the next process.
  */
-extern bool wake_wait(uint64 channel, TimestampTz deadline, uint32 wait_event);
-extern void wake_register(uint64 channel);
+extern void wake_register(WakeKind kind, uint64 channel);
+extern bool wake_wait(TimestampTz deadline, uint32 wait_event_info);
 extern void wake_unregister(void);
 
-/* The keeper's side. */
-extern TimestampTz wake_take_due(void);
-extern bool wake_queue_has_recent_poller(uint64 queue_id, int within_ms);
-extern void wake_note_poller(uint64 queue_id, const char *identity);
+/*
+ * Claims.  Ask for the bound before the snapshot of the claim is taken, and
+ * skip task rows created before it.  A claimer that has seen all rows may
+ * raise it to the creation time of the oldest row that it left behind (rows
+ * locked by others do not count).  A rollback lowers it to where it was.
+ */
+extern int64 wake_lower_bound(uint64 queue_id);
+extern void wake_raise_bound(uint64 queue_id, int64 created_at);
 
-#endif							/* TEMPORAL_WAKE_WAKE_H */
+/* A claim that vanishes with its transaction is told to the keeper. */
+extern void wake_note_claim(const pg_uuid_t *run_id, int64 event_id, int attempt);
+extern int wake_take_lost_claims(WakeClaim *claims, int max_claims);
+
+/* Pollers of a queue. */
+extern void wake_note_poller(uint64 queue_id, const char *identity);
+extern bool wake_queue_has_recent_poller(uint64 queue_id, int within_ms);
+extern bool wake_next_poller(int *cursor, WakePoller *poller);
+
+/*
+ * Sessions that want NOTIFY.  wake_listen() lasts until the session ends and
+ * is false when there is no room.
+ */
+extern bool wake_listen(uint64 queue_id);
+
+#endif /* TEMPORAL_WAKE_WAKE_H */

@@ -1,0 +1,422 @@
+/*
+ * process.c
+ *	  Slots of our background workers.
+ *
+ * A slot belongs to a database and a kind of worker.  The launcher makes it
+ * (waiting or starting), the worker attaches to it (running) and leaves it
+ * behind when it exits (gone), the launcher frees it or starts again.  Slot 0
+ * is the launcher's.  A worker that was asked for by a launcher that has died
+ * since carries an older generation and must not attach.
+ *
+ * TemporalProcess guards all of it.  The exit callback that frees a slot is
+ * registered before the worker connects, so it runs when the worker no longer
+ * counts as a session of the database.
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "utils/timestamp.h"
+
+#include "base/clock.h"
+#include "base/compat.h"
+#include "wake/shmem.h"
+
+#define LAUNCHER_SLOT 0
+
+static int my_slot = -1;
+static ProcessExit my_exit = PROCESS_FAILED;
+
+static void
+lock_exclusive(void)
+{
+	LWLockAcquire(wake_shared.process_lock, LW_EXCLUSIVE);
+}
+
+static void
+lock_shared(void)
+{
+	LWLockAcquire(wake_shared.process_lock, LW_SHARED);
+}
+
+static void
+unlock(void)
+{
+	LWLockRelease(wake_shared.process_lock);
+}
+
+static ProcessSlot *
+slot_at(int slot)
+{
+	return &wake_shared.processes->slots[slot];
+}
+
+const char *
+process_kind_name(ProcessKind kind)
+{
+	static const char *const names[] = {
+		[PROCESS_LAUNCHER] = "launcher",
+		[PROCESS_KEEPER] = "keeper",
+	};
+
+	return names[kind];
+}
+
+const char *
+process_state_name(ProcessState state)
+{
+	static const char *const names[] = {
+		[PROCESS_FREE] = "free",         [PROCESS_WAITING] = "waiting",
+		[PROCESS_STARTING] = "starting", [PROCESS_RUNNING] = "running",
+		[PROCESS_GONE] = "stopped",
+	};
+
+	return names[state];
+}
+
+/*
+ * process_any_slot -- has a database a worker, or with "live" one that runs or
+ * is about to?  Caller locks.
+ */
+bool
+process_any_slot(Oid database, bool live)
+{
+	for (int i = LAUNCHER_SLOT + 1; i < WAKE_PROCESSES; i++)
+	{
+		ProcessInfo *info = &slot_at(i)->info;
+
+		if (info->state == PROCESS_FREE || info->database != database)
+			continue;
+		if (!live || info->state == PROCESS_STARTING || info->state == PROCESS_RUNNING)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * process_ask_slots -- asks the workers of a database to leave, or ends them.
+ *
+ * The caller locks, so no other process can have got their process ids.
+ */
+void
+process_ask_slots(Oid database, bool terminate)
+{
+	for (int i = LAUNCHER_SLOT + 1; i < WAKE_PROCESSES; i++)
+	{
+		ProcessSlot *slot = slot_at(i);
+
+		if (slot->proc < 0 || slot->info.database != database)
+			continue;
+		slot->leave = true;
+		SetLatch(&GetPGProcByNumber(slot->proc)->procLatch);
+		if (terminate)
+			kill(slot->info.pid, SIGTERM);
+	}
+}
+
+/* process_next -- copies the next slot in use, from *cursor = 0 on. */
+bool
+process_next(int *cursor, ProcessInfo *info)
+{
+	bool found = false;
+
+	if (!wake_available())
+		return false;
+	lock_shared();
+	while (!found && *cursor < WAKE_PROCESSES)
+	{
+		*info = slot_at((*cursor)++)->info;
+		found = info->state != PROCESS_FREE;
+	}
+	unlock();
+	return found;
+}
+
+static void
+set_launcher_latch(void)
+{
+	int launcher = wake_shared.processes->launcher;
+
+	if (launcher >= 0)
+		SetLatch(&GetPGProcByNumber(launcher)->procLatch);
+}
+
+static void
+leave_slot(int code, Datum arg)
+{
+	ProcessSlot *slot = slot_at(my_slot);
+
+	lock_exclusive();
+	if (my_slot == LAUNCHER_SLOT)
+		wake_shared.processes->launcher = -1;
+	else
+		database_detach_keeper(slot->info.database);
+	slot->proc = -1;
+	slot->info.pid = 0;
+	slot->info.state = PROCESS_GONE;
+	slot->info.exit = my_exit;
+	unlock();
+
+	ConditionVariableBroadcast(&wake_shared.processes->gone);
+	set_launcher_latch();
+}
+
+/* Makes a slot ours; caller locks. */
+static void
+take_slot(int index, ProcessState state)
+{
+	ProcessSlot *slot = slot_at(index);
+
+	my_slot = index;
+	slot->proc = compat_my_proc_number();
+	slot->leave = false;
+	slot->info.pid = MyProcPid;
+	slot->info.state = state;
+	slot->info.started = clock_wall_now();
+	slot->info.note[0] = '\0';
+}
+
+/* process_attach_launcher -- false when there is another launcher. */
+bool
+process_attach_launcher(void)
+{
+	bool alone;
+
+	lock_exclusive();
+	alone = wake_shared.processes->launcher < 0;
+	if (alone)
+	{
+		wake_shared.processes->launcher = compat_my_proc_number();
+		take_slot(LAUNCHER_SLOT, PROCESS_RUNNING);
+		slot_at(LAUNCHER_SLOT)->info.kind = PROCESS_LAUNCHER;
+	}
+	unlock();
+	if (alone)
+		on_shmem_exit(leave_slot, (Datum) 0);
+	return alone;
+}
+
+/*
+ * process_attach -- a worker takes the slot that the launcher made for it.
+ *
+ * False when it is not wanted any more.
+ */
+bool
+process_attach(int index, uint32 generation, Oid *database)
+{
+	ProcessSlot *slot = slot_at(index);
+	bool wanted;
+
+	lock_exclusive();
+	wanted =
+		slot->info.state == PROCESS_STARTING && slot->generation == generation && slot->proc < 0;
+	if (wanted && hold_exists(slot->info.database))
+	{
+		slot->info.state = PROCESS_GONE;
+		slot->info.exit = PROCESS_ASKED;
+		set_launcher_latch();
+		wanted = false;
+	}
+	if (wanted)
+	{
+		*database = slot->info.database;
+		take_slot(index, PROCESS_STARTING);
+	}
+	unlock();
+	if (wanted)
+		on_shmem_exit(leave_slot, (Datum) 0);
+	else
+		ConditionVariableBroadcast(&wake_shared.processes->gone);
+	return wanted;
+}
+
+/* process_running -- our database has the extension; work begins. */
+void
+process_running(void)
+{
+	ProcessSlot *slot = slot_at(my_slot);
+
+	lock_exclusive();
+	slot->info.state = PROCESS_RUNNING;
+	if (slot->info.kind == PROCESS_KEEPER)
+		database_attach_keeper(slot->info.database);
+	unlock();
+	set_launcher_latch();
+}
+
+/* process_exiting -- says why we are about to exit. */
+void
+process_exiting(ProcessExit exit)
+{
+	my_exit = exit;
+}
+
+/* process_should_leave -- does somebody want our database for itself? */
+bool
+process_should_leave(void)
+{
+	bool leave;
+
+	lock_shared();
+	leave = slot_at(my_slot)->leave;
+	unlock();
+	return leave;
+}
+
+/* process_count -- adds to our counters; does nothing outside our workers. */
+void
+process_count(int ticks, int transactions, int items)
+{
+	ProcessSlot *slot = slot_at(my_slot);
+
+	if (my_slot < 0)
+		return;
+	lock_exclusive();
+	slot->info.ticks += ticks;
+	slot->info.transactions += transactions;
+	slot->info.items += items;
+	unlock();
+}
+
+/* process_error -- remembers what went wrong last. */
+void
+process_error(const char *message)
+{
+	lock_exclusive();
+	strlcpy(slot_at(my_slot)->info.last_error, message, PROCESS_MESSAGE_SIZE);
+	unlock();
+}
+
+/* process_forget_unattached -- a new launcher knows nothing of the old one's. */
+void
+process_forget_unattached(void)
+{
+	lock_exclusive();
+	for (int i = LAUNCHER_SLOT + 1; i < WAKE_PROCESSES; i++)
+	{
+		ProcessSlot *slot = slot_at(i);
+
+		if (slot->info.state == PROCESS_STARTING && slot->proc < 0)
+		{
+			slot->generation++;
+			slot->info.state = PROCESS_GONE;
+			slot->info.exit = PROCESS_ASKED;
+		}
+	}
+	unlock();
+}
+
+/* The slot of a worker, or -1; caller locks. */
+static int
+find(Oid database, ProcessKind kind)
+{
+	for (int i = LAUNCHER_SLOT + 1; i < WAKE_PROCESSES; i++)
+	{
+		ProcessInfo *info = &slot_at(i)->info;
+
+		if (info->state != PROCESS_FREE && info->database == database && info->kind == kind)
+			return i;
+	}
+	return -1;
+}
+
+/* The slot of a worker, made if need be, or -1; caller locks. */
+static int
+find_or_create(Oid database, ProcessKind kind)
+{
+	int index = find(database, kind);
+
+	for (int i = LAUNCHER_SLOT + 1; i < WAKE_PROCESSES && index < 0; i++)
+	{
+		ProcessInfo *info = &slot_at(i)->info;
+
+		if (info->state == PROCESS_FREE)
+		{
+			MemSet(info, 0, sizeof(ProcessInfo));
+			info->database = database;
+			info->kind = kind;
+			index = i;
+		}
+	}
+	return index;
+}
+
+/* process_find -- copies the slot of a worker; its number, or -1. */
+int
+process_find(Oid database, ProcessKind kind, ProcessInfo *info)
+{
+	int slot;
+
+	lock_shared();
+	slot = find(database, kind);
+	if (slot >= 0)
+		*info = slot_at(slot)->info;
+	unlock();
+	return slot;
+}
+
+/*
+ * process_prepare -- makes the slot of a worker that is about to be started.
+ *
+ * -1 when the database is held, or when there is no room.
+ */
+int
+process_prepare(Oid database, ProcessKind kind, uint32 *generation)
+{
+	int index = -1;
+
+	lock_exclusive();
+	if (!hold_exists(database) && database_create(database))
+		index = find_or_create(database, kind);
+	if (index >= 0)
+	{
+		slot_at(index)->info.state = PROCESS_STARTING;
+		*generation = ++slot_at(index)->generation;
+	}
+	unlock();
+	return index;
+}
+
+/* process_wait -- a worker that should run does not: the note says why. */
+void
+process_wait(int index, const char *note)
+{
+	ProcessSlot *slot = slot_at(index);
+
+	lock_exclusive();
+	slot->info.state = PROCESS_WAITING;
+	strlcpy(slot->info.note, note, PROCESS_MESSAGE_SIZE);
+	unlock();
+	ConditionVariableBroadcast(&wake_shared.processes->gone);
+}
+
+/*
+ * process_free -- a worker is not wanted any more, and gone.
+ *
+ * The last one of a database takes the database's entry with it.
+ */
+void
+process_free(int index)
+{
+	ProcessSlot *slot = slot_at(index);
+
+	lock_exclusive();
+	slot->info.state = PROCESS_FREE;
+	if (!process_any_slot(slot->info.database, false))
+		database_remove(slot->info.database);
+	unlock();
+	ConditionVariableBroadcast(&wake_shared.processes->gone);
+}
+
+/* process_ask_to_leave -- the workers of a database exit soon. */
+void
+process_ask_to_leave(Oid database)
+{
+	lock_exclusive();
+	process_ask_slots(database, false);
+	unlock();
+}

@@ -1,0 +1,103 @@
+/*
+ * process.h
+ *	  Our background workers, as they know each other through shared memory.
+ *
+ * The launcher keeps a slot for each worker that should run, and an entry for
+ * each database that has one.  A worker writes its own slot.  Without
+ * shared_preload_libraries there are no workers, and nothing is found.
+ */
+#ifndef TEMPORAL_WAKE_PROCESS_H
+#define TEMPORAL_WAKE_PROCESS_H
+
+#include "datatype/timestamp.h"
+
+#define PROCESS_MESSAGE_SIZE 256
+#define PROCESS_MAX_POKES 64
+
+typedef enum ProcessKind
+{
+	PROCESS_LAUNCHER,
+	PROCESS_KEEPER,
+} ProcessKind;
+
+/* Life of a slot: waiting, then starting, then running, then gone. */
+typedef enum ProcessState
+{
+	PROCESS_FREE,     /* slot not in use */
+	PROCESS_WAITING,  /* should run and does not; the note says why */
+	PROCESS_STARTING, /* asked for, or looking for the extension */
+	PROCESS_RUNNING,  /* at work */
+	PROCESS_GONE,     /* ended; the launcher has not seen it yet */
+} ProcessState;
+
+/* Why a worker is gone. */
+typedef enum ProcessExit
+{
+	PROCESS_FAILED,       /* an error, or somebody ended it */
+	PROCESS_NO_EXTENSION, /* the database does not have the extension */
+	PROCESS_CHANGED,      /* the extension is a new one, or its owner is */
+	PROCESS_ASKED,        /* asked to leave the database */
+} ProcessExit;
+
+/* A copy of one slot. */
+typedef struct ProcessInfo
+{
+	Oid database;
+	ProcessKind kind;
+	ProcessState state;
+	ProcessExit exit;
+	int pid;
+	TimestampTz started;
+	int64 ticks;
+	int64 transactions;
+	int64 items;
+	char last_error[PROCESS_MESSAGE_SIZE];
+	char note[PROCESS_MESSAGE_SIZE];
+} ProcessInfo;
+
+extern const char *process_kind_name(ProcessKind kind);
+extern const char *process_state_name(ProcessState state);
+
+/* Anyone. */
+extern bool process_next(int *cursor, ProcessInfo *info);
+
+/* The worker itself. */
+extern bool process_attach_launcher(void);
+extern bool process_attach(int slot, uint32 generation, Oid *database);
+extern void process_running(void);
+extern void process_exiting(ProcessExit exit);
+extern bool process_should_leave(void);
+extern void process_count(int ticks, int transactions, int items);
+extern void process_error(const char *message);
+
+/* The launcher. */
+extern void process_forget_unattached(void);
+extern int process_find(Oid database, ProcessKind kind, ProcessInfo *info);
+extern int process_prepare(Oid database, ProcessKind kind, uint32 *generation);
+extern void process_wait(int slot, const char *note);
+extern void process_free(int slot);
+extern void process_ask_to_leave(Oid database);
+extern int process_take_pokes(Oid *databases);
+extern bool process_is_held(Oid database);
+
+/* Whoever creates, drops or moves a database or the extension in it. */
+extern void process_poke(Oid database);
+extern void process_hold(Oid database);
+extern void process_wait_until_gone(Oid database);
+extern void process_release_holds(void);
+
+/*
+ * The keeper's side of wake.h.  Take the due time before the snapshot that
+ * looks for due work is taken, and give back what remains.
+ */
+extern TimestampTz database_due(void);
+extern void database_take_due(void);
+extern void database_return_due(TimestampTz due);
+extern void database_lower_due(Oid database, TimestampTz due);
+extern bool database_has_work(void);
+extern int database_take_work(uint64 *queue_ids, int max_queues);
+extern void database_sweep(void);
+extern bool database_saw_prepare(void);
+extern void database_forget_prepare(void);
+
+#endif /* TEMPORAL_WAKE_PROCESS_H */

@@ -1,0 +1,371 @@
+/*
+ * queue.c
+ *	  What we remember of a task queue: bound of its claims, SQL listeners.
+ *
+ * Entries form sets of WAKE_WAYS; a new queue replaces the one of its set
+ * that was used longest ago and has no listeners.  Losing an entry costs one
+ * slow claim.  TemporalQueue guards them, one lock for each partition of sets.
+ *
+ * The bound.  Rows created before it were, when it was raised, gone, locked or
+ * not yet committed; whoever makes such a row visible lowers it again.  A
+ * claim that began before that must not raise it beyond: so each claim has a
+ * small record in which the lowest creation time since its begin is kept, and
+ * a claim that found no free record raises nothing.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/proc.h"
+#include "utils/memutils.h"
+
+#include "base/clock.h"
+#include "base/compat.h"
+#include "wake/shmem.h"
+
+static uint64 *listened; /* queues that this session listens to */
+static int nlistened;
+
+static Queue *
+set_of(Oid database, uint64 queue_id)
+{
+	int nsets = wake_shared.capacity / WAKE_WAYS;
+
+	return &wake_shared.queues[(wake_hash(queue_id, database) & (nsets - 1)) * WAKE_WAYS];
+}
+
+static LWLock *
+lock_of(const Queue *set)
+{
+	return &wake_shared.queue_locks[(set - wake_shared.queues) / WAKE_WAYS % WAKE_PARTITIONS].lock;
+}
+
+/* The entry of a queue in its locked set, or NULL; becomes the newest. */
+static Queue *
+find(Queue *set, Oid database, uint64 queue_id)
+{
+	uint64 newest = 0;
+	Queue *queue = NULL;
+
+	for (int i = 0; i < WAKE_WAYS; i++)
+	{
+		newest = Max(newest, set[i].used);
+		if (set[i].database == database && set[i].queue_id == queue_id)
+			queue = &set[i];
+	}
+	if (queue)
+		queue->used = newest + 1;
+	return queue;
+}
+
+/* As find(), but replaces an entry; NULL if all of them have listeners. */
+static Queue *
+find_or_create(Queue *set, Oid database, uint64 queue_id)
+{
+	Queue *queue = find(set, database, queue_id);
+	Queue *oldest = NULL;
+
+	if (queue)
+		return queue;
+	for (int i = 0; i < WAKE_WAYS; i++)
+	{
+		if (set[i].listeners == 0 && (oldest == NULL || set[i].used < oldest->used))
+			oldest = &set[i];
+	}
+	if (oldest == NULL)
+		return NULL;
+
+	oldest->database = database;
+	oldest->queue_id = queue_id;
+	oldest->has_work = false;
+	oldest->bound = NO_BOUND;
+	oldest->last_poll = DT_NOBEGIN;
+	for (int i = 0; i < WAKE_CLAIMERS; i++)
+		oldest->claimers[i].proc = -1;
+	return find(set, database, queue_id);
+}
+
+/* Our record in a queue, or with -1 a free one; NULL if there is none. */
+static QueueClaimer *
+claimer_of(Queue *queue, int proc)
+{
+	for (int i = 0; i < WAKE_CLAIMERS; i++)
+	{
+		if (queue->claimers[i].proc == proc)
+			return &queue->claimers[i];
+	}
+	return NULL;
+}
+
+/* wake_lower_bound -- begins a claim: where to look for tasks of a queue. */
+int64
+wake_lower_bound(uint64 queue_id)
+{
+	Queue *set;
+	Queue *queue;
+	int64 bound = NO_BOUND;
+
+	if (!wake_available())
+		return NO_BOUND;
+
+	set = set_of(MyDatabaseId, queue_id);
+	LWLockAcquire(lock_of(set), LW_EXCLUSIVE);
+	queue = find_or_create(set, MyDatabaseId, queue_id);
+	if (queue)
+	{
+		QueueClaimer *claimer = claimer_of(queue, compat_my_proc_number());
+
+		if (claimer == NULL)
+			claimer = claimer_of(queue, -1);
+		if (claimer)
+		{
+			claimer->proc = compat_my_proc_number();
+			claimer->lowest = PG_INT64_MAX;
+		}
+		bound = queue->bound;
+	}
+	LWLockRelease(lock_of(set));
+
+	xact_note_bound(queue_id, bound);
+	return bound;
+}
+
+/* wake_raise_bound -- ends a claim: rows created before this are taken. */
+void
+wake_raise_bound(uint64 queue_id, int64 created_at)
+{
+	Queue *set;
+	Queue *queue;
+
+	if (!wake_available())
+		return;
+
+	set = set_of(MyDatabaseId, queue_id);
+	LWLockAcquire(lock_of(set), LW_EXCLUSIVE);
+	queue = find(set, MyDatabaseId, queue_id);
+	if (queue)
+	{
+		QueueClaimer *claimer = claimer_of(queue, compat_my_proc_number());
+
+		if (claimer)
+		{
+			queue->bound = Max(queue->bound, Min(created_at, claimer->lowest));
+			claimer->proc = -1;
+		}
+	}
+	LWLockRelease(lock_of(set));
+}
+
+/* queue_end_claim -- the transaction of a claim is over. */
+void
+queue_end_claim(uint64 queue_id)
+{
+	Queue *set = set_of(MyDatabaseId, queue_id);
+	Queue *queue;
+
+	LWLockAcquire(lock_of(set), LW_EXCLUSIVE);
+	queue = find(set, MyDatabaseId, queue_id);
+	if (queue)
+	{
+		QueueClaimer *claimer = claimer_of(queue, compat_my_proc_number());
+
+		if (claimer)
+			claimer->proc = -1;
+	}
+	LWLockRelease(lock_of(set));
+}
+
+static void
+lower(Queue *queue, int64 created_at)
+{
+	queue->bound = Min(queue->bound, created_at);
+	for (int i = 0; i < WAKE_CLAIMERS; i++)
+		queue->claimers[i].lowest = Min(queue->claimers[i].lowest, created_at);
+}
+
+/* queue_lower_bound -- a row created at this time has become visible. */
+void
+queue_lower_bound(uint64 queue_id, int64 created_at)
+{
+	Queue *set = set_of(MyDatabaseId, queue_id);
+	Queue *queue;
+
+	LWLockAcquire(lock_of(set), LW_EXCLUSIVE);
+	queue = find(set, MyDatabaseId, queue_id);
+	if (queue)
+		lower(queue, created_at);
+	LWLockRelease(lock_of(set));
+}
+
+/*
+ * queue_announce -- a queue has work: claims must look at a task created then.
+ *
+ * Tells the keeper when somebody listens.
+ */
+void
+queue_announce(uint64 queue_id, int64 created_at)
+{
+	Queue *set = set_of(MyDatabaseId, queue_id);
+	Queue *queue;
+	bool is_new = false;
+
+	LWLockAcquire(lock_of(set), LW_EXCLUSIVE);
+	queue = find(set, MyDatabaseId, queue_id);
+	if (queue)
+	{
+		lower(queue, created_at);
+		is_new = queue->listeners > 0 && !queue->has_work;
+		queue->has_work |= is_new;
+	}
+	LWLockRelease(lock_of(set));
+
+	if (is_new)
+		database_note_work();
+}
+
+/* database_take_work -- which queues to announce now. */
+int
+database_take_work(uint64 *queue_ids, int max_queues)
+{
+	DatabaseSlot *slot = database_find(MyDatabaseId);
+	int count = 0;
+
+	if (slot == NULL)
+		return 0;
+
+	/* First the flag: who sets has_work behind us sets the flag again. */
+	pg_atomic_exchange_u32(&slot->notify, 0);
+	for (int s = 0; s < wake_shared.capacity && count + WAKE_WAYS <= max_queues; s += WAKE_WAYS)
+	{
+		Queue *set = &wake_shared.queues[s];
+
+		LWLockAcquire(lock_of(set), LW_EXCLUSIVE);
+		for (int i = 0; i < WAKE_WAYS; i++)
+		{
+			if (set[i].database == MyDatabaseId && set[i].has_work)
+			{
+				set[i].has_work = false;
+				queue_ids[count++] = set[i].queue_id;
+			}
+		}
+		LWLockRelease(lock_of(set));
+	}
+	if (count + WAKE_WAYS > max_queues)
+		pg_atomic_write_u32(&slot->notify, 1);
+	return count;
+}
+
+/* queue_sweep -- forgets all bounds of a database; every queue may have work. */
+void
+queue_sweep(Oid database)
+{
+	bool has_work = false;
+
+	for (int s = 0; s < wake_shared.capacity; s += WAKE_WAYS)
+	{
+		Queue *set = &wake_shared.queues[s];
+
+		LWLockAcquire(lock_of(set), LW_EXCLUSIVE);
+		for (int i = 0; i < WAKE_WAYS; i++)
+		{
+			if (set[i].database != database)
+				continue;
+			lower(&set[i], NO_BOUND);
+			set[i].has_work = set[i].listeners > 0;
+			has_work |= set[i].has_work;
+		}
+		LWLockRelease(lock_of(set));
+	}
+	if (has_work)
+		database_note_work();
+}
+
+/* queue_note_poll -- somebody polls a queue now. */
+void
+queue_note_poll(uint64 queue_id, TimestampTz now)
+{
+	Queue *set = set_of(MyDatabaseId, queue_id);
+	Queue *queue;
+
+	LWLockAcquire(lock_of(set), LW_EXCLUSIVE);
+	queue = find_or_create(set, MyDatabaseId, queue_id);
+	if (queue)
+		queue->last_poll = now;
+	LWLockRelease(lock_of(set));
+}
+
+/*
+ * wake_queue_has_recent_poller -- did anyone poll a queue not long ago?
+ *
+ * Who waits for it in wake_wait() counts as polling all the time.
+ */
+bool
+wake_queue_has_recent_poller(uint64 queue_id, int within_ms)
+{
+	TimestampTz since = clock_now() - (TimestampTz) within_ms * 1000;
+	Queue *set;
+	Queue *queue;
+	bool recent;
+
+	if (!wake_available())
+		return false;
+
+	set = set_of(MyDatabaseId, queue_id);
+	LWLockAcquire(lock_of(set), LW_EXCLUSIVE);
+	queue = find(set, MyDatabaseId, queue_id);
+	recent = queue && queue->last_poll >= since;
+	LWLockRelease(lock_of(set));
+	return recent || waiter_exists(WAKE_QUEUE, MyDatabaseId, queue_id);
+}
+
+static void
+forget_listened(int code, Datum arg)
+{
+	for (int i = 0; i < nlistened; i++)
+	{
+		Queue *set = set_of(MyDatabaseId, listened[i]);
+		Queue *queue;
+
+		LWLockAcquire(lock_of(set), LW_EXCLUSIVE);
+		queue = find(set, MyDatabaseId, listened[i]);
+		if (queue && queue->listeners > 0)
+			queue->listeners--;
+		LWLockRelease(lock_of(set));
+	}
+	nlistened = 0;
+}
+
+/* wake_listen -- announce work of a queue by NOTIFY while this session lasts. */
+bool
+wake_listen(uint64 queue_id)
+{
+	Queue *set;
+	Queue *queue;
+
+	if (!wake_available())
+		return false;
+	for (int i = 0; i < nlistened; i++)
+	{
+		if (listened[i] == queue_id)
+			return true;
+	}
+
+	/* The list lives as long as the session does. */
+	if (listened == NULL)
+	{
+		listened = MemoryContextAlloc(TopMemoryContext, sizeof(uint64));
+		before_shmem_exit(forget_listened, (Datum) 0);
+	}
+	else
+		listened = repalloc(listened, (nlistened + 1) * sizeof(uint64));
+
+	set = set_of(MyDatabaseId, queue_id);
+	LWLockAcquire(lock_of(set), LW_EXCLUSIVE);
+	queue = find_or_create(set, MyDatabaseId, queue_id);
+	if (queue)
+		queue->listeners++;
+	LWLockRelease(lock_of(set));
+	if (queue)
+		listened[nlistened++] = queue_id;
+	return queue != NULL;
+}

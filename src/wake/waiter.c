@@ -1,0 +1,289 @@
+/*
+ * waiter.c
+ *	  Processes that wait for a task of a queue or for the end of a run.
+ *
+ * An entry lives from wake_register() to wake_unregister() and hangs in a
+ * bucket by what it waits for.  Waking sets "signalled" and the process's
+ * latch; the next mark of the same queue then goes to the next waiter.  The
+ * waiter turns "signalled" into "delivered" when it goes to look, and forgets
+ * that when it comes back to wait.  If instead it dies or fails, the wake-up
+ * is passed on, so that a task is never left lying while somebody waits.
+ *
+ * TemporalWaiter guards entries and chains.  Whoever wakes looks at the
+ * bucket's count first, without the lock.  That is safe: the waiter raises it
+ * before it looks at the tables, we read it after the commit, and between the
+ * two steps each side has a full memory barrier.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "utils/snapmgr.h"
+
+#include "base/clock.h"
+#include "base/compat.h"
+#include "wake/shmem.h"
+
+/* How often who cannot be woken looks, and longest sleep otherwise. */
+#define POLL_MS 200
+#define SLEEP_MS (60 * 60 * 1000)
+
+static int first_own = -1;     /* our entries, chained by next_own */
+static bool must_poll = false; /* some registration found no room */
+
+static WaiterBucket *
+bucket_of(WakeKind kind, Oid database, uint64 channel)
+{
+	uint64 hash = wake_hash(channel, ((uint64) database << 1) | kind);
+
+	return &wake_shared.waiter_table->buckets[hash & (wake_shared.capacity - 1)];
+}
+
+static bool
+waits_for(const Waiter *waiter, WakeKind kind, Oid database, uint64 channel)
+{
+	return waiter->channel == channel && waiter->database == database && waiter->kind == kind;
+}
+
+static void
+signal_waiter(Waiter *waiter)
+{
+	waiter->signalled = true;
+	SetLatch(&GetPGProcByNumber(waiter->proc)->procLatch);
+}
+
+/* Wakes up to "count" idle waiters of a bucket, oldest first; caller locks. */
+static void
+signal_bucket(WaiterBucket *bucket, WakeKind kind, Oid database, uint64 channel, int count)
+{
+	for (int i = bucket->first; i >= 0 && count > 0; i = wake_shared.waiters[i].next)
+	{
+		Waiter *waiter = &wake_shared.waiters[i];
+
+		if (!waiter->signalled && waits_for(waiter, kind, database, channel))
+		{
+			signal_waiter(waiter);
+			count--;
+		}
+	}
+}
+
+/*
+ * waiter_wake -- wakes up to "count" processes that wait for this.
+ *
+ * Called after the commit: takes one lock, sets latches, raises nothing.
+ */
+void
+waiter_wake(WakeKind kind, Oid database, uint64 channel, int count)
+{
+	WaiterBucket *bucket = bucket_of(kind, database, channel);
+
+	pg_memory_barrier();
+	if (pg_atomic_read_u32(&bucket->count) == 0)
+		return;
+
+	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+	signal_bucket(bucket, kind, database, channel, count);
+	LWLockRelease(wake_shared.waiter_lock);
+}
+
+/* waiter_wake_database -- wakes everyone who waits in a database. */
+void
+waiter_wake_database(Oid database)
+{
+	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+	for (int b = 0; b < wake_shared.capacity; b++)
+	{
+		int i = wake_shared.waiter_table->buckets[b].first;
+
+		for (; i >= 0; i = wake_shared.waiters[i].next)
+		{
+			if (wake_shared.waiters[i].database == database)
+				signal_waiter(&wake_shared.waiters[i]);
+		}
+	}
+	LWLockRelease(wake_shared.waiter_lock);
+}
+
+/* waiter_exists -- does anybody wait for this at this moment? */
+bool
+waiter_exists(WakeKind kind, Oid database, uint64 channel)
+{
+	WaiterBucket *bucket = bucket_of(kind, database, channel);
+	bool found = false;
+
+	LWLockAcquire(wake_shared.waiter_lock, LW_SHARED);
+	for (int i = bucket->first; i >= 0 && !found; i = wake_shared.waiters[i].next)
+		found = waits_for(&wake_shared.waiters[i], kind, database, channel);
+	LWLockRelease(wake_shared.waiter_lock);
+	return found;
+}
+
+static void
+append_to_bucket(WaiterBucket *bucket, int entry)
+{
+	int *link = &bucket->first;
+
+	while (*link >= 0)
+		link = &wake_shared.waiters[*link].next;
+	*link = entry;
+	wake_shared.waiters[entry].next = -1;
+	pg_atomic_fetch_add_u32(&bucket->count, 1);
+}
+
+static void
+remove_from_bucket(WaiterBucket *bucket, int entry)
+{
+	int *link = &bucket->first;
+
+	while (*link != entry)
+		link = &wake_shared.waiters[*link].next;
+	*link = wake_shared.waiters[entry].next;
+	pg_atomic_fetch_sub_u32(&bucket->count, 1);
+}
+
+/*
+ * Frees our entries.  A queue's wake-up that we did not use goes to the next
+ * process; "failed" says that we did not use what was delivered either.
+ */
+static void
+remove_own(bool failed)
+{
+	must_poll = false;
+	if (first_own < 0)
+		return;
+
+	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+	while (first_own >= 0)
+	{
+		int entry = first_own;
+		Waiter *waiter = &wake_shared.waiters[entry];
+		WaiterBucket *bucket = bucket_of(waiter->kind, waiter->database, waiter->channel);
+
+		first_own = waiter->next_own;
+		remove_from_bucket(bucket, entry);
+		if (waiter->kind == WAKE_QUEUE && (waiter->signalled || (failed && waiter->delivered)))
+			signal_bucket(bucket, waiter->kind, waiter->database, waiter->channel, 1);
+		waiter->next = wake_shared.waiter_table->free;
+		wake_shared.waiter_table->free = entry;
+	}
+	LWLockRelease(wake_shared.waiter_lock);
+}
+
+/* waiter_cancel -- our transaction has failed, or we are about to exit. */
+void
+waiter_cancel(void)
+{
+	remove_own(true);
+}
+
+static void
+waiter_on_exit(int code, Datum arg)
+{
+	waiter_cancel();
+}
+
+/*
+ * wake_register -- from now on we are woken for this.
+ *
+ * When there is no room, wake_wait() looks once in a while instead.
+ */
+void
+wake_register(WakeKind kind, uint64 channel)
+{
+	static bool exit_registered = false;
+	int entry;
+
+	if (!wake_available())
+	{
+		must_poll = true;
+		return;
+	}
+	if (!exit_registered)
+	{
+		before_shmem_exit(waiter_on_exit, (Datum) 0);
+		exit_registered = true;
+	}
+
+	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+	entry = wake_shared.waiter_table->free;
+	if (entry < 0)
+		must_poll = true;
+	else
+	{
+		Waiter *waiter = &wake_shared.waiters[entry];
+
+		wake_shared.waiter_table->free = waiter->next;
+		waiter->database = MyDatabaseId;
+		waiter->kind = kind;
+		waiter->channel = channel;
+		waiter->proc = compat_my_proc_number();
+		waiter->signalled = false;
+		waiter->delivered = false;
+		waiter->next_own = first_own;
+		first_own = entry;
+		append_to_bucket(bucket_of(kind, MyDatabaseId, channel), entry);
+	}
+	LWLockRelease(wake_shared.waiter_lock);
+	pg_memory_barrier();
+}
+
+/* wake_unregister -- we have what we wanted, or want it no more. */
+void
+wake_unregister(void)
+{
+	remove_own(false);
+}
+
+/* Takes the signals that we got: true when there was one. */
+static bool
+take_signals(void)
+{
+	bool signalled = false;
+
+	if (first_own < 0)
+		return false;
+	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+	for (int i = first_own; i >= 0; i = wake_shared.waiters[i].next_own)
+	{
+		Waiter *waiter = &wake_shared.waiters[i];
+
+		waiter->delivered = waiter->signalled;
+		waiter->signalled = false;
+		signalled |= waiter->delivered;
+	}
+	LWLockRelease(wake_shared.waiter_lock);
+	return signalled;
+}
+
+/*
+ * wake_wait -- sleeps until we are woken (true) or the deadline (false).
+ *
+ * The caller holds no snapshot.  It can be cancelled like any other wait.
+ */
+bool
+wake_wait(TimestampTz deadline, uint32 wait_event_info)
+{
+	Assert(!ActiveSnapshotSet());
+	InvalidateCatalogSnapshot();
+
+	for (;;)
+	{
+		long timeout;
+		int events;
+
+		CHECK_FOR_INTERRUPTS();
+		if (take_signals())
+			return true;
+		timeout = clock_ms_until(deadline, must_poll ? POLL_MS : SLEEP_MS);
+		if (timeout == 0)
+			return false;
+		events = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout,
+						   wait_event_info);
+		ResetLatch(MyLatch);
+		if (must_poll && (events & WL_TIMEOUT))
+			return true;
+	}
+}

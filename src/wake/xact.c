@@ -1,0 +1,270 @@
+/*
+ * xact.c
+ *	  Remembers what a transaction touched, and wakes when it has committed.
+ *
+ * Marks and claims live in TopTransactionContext.  At commit the rows are
+ * visible when our callback runs; what it does must not fail, for an error
+ * after the commit record is a PANIC: it takes leaf locks, writes shared
+ * memory and sets latches.  After PREPARE nobody will tell us of the commit,
+ * so the keeper sweeps often until no such transaction is left.
+ *
+ * A subtransaction that rolls back takes its claims with it, but leaves its
+ * marks: those cause a wake-up in vain.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "wake/shmem.h"
+
+#define LOOK_BACK 16 /* a mark this near to the end is merged */
+#define NO_TIME PG_INT64_MAX
+
+typedef struct Mark
+{
+	WakeKind kind;
+	int count;
+	uint64 channel;
+	int64 created_at; /* of the oldest task, or NO_TIME */
+} Mark;
+
+/* A claim of a queue: where its bound was when it began. */
+typedef struct BoundClaim
+{
+	SubTransactionId subid;
+	uint64 queue_id;
+	int64 bound;
+} BoundClaim;
+
+typedef struct NotedClaim
+{
+	SubTransactionId subid;
+	WakeClaim claim;
+} NotedClaim;
+
+/* An array in TopTransactionContext that grows. */
+typedef struct Array
+{
+	void *items;
+	int count;
+	int size;
+} Array;
+
+static Array marks;
+static Array bound_claims;
+static Array noted_claims;
+static TimestampTz earliest_due = DT_NOEND;
+
+/* Makes room for one more item and returns it. */
+static void *
+array_add(Array *array, size_t item_size)
+{
+	if (array->count == array->size)
+	{
+		int size = array->size ? array->size * 2 : 8;
+
+		if (array->items)
+			array->items = repalloc_huge(array->items, size * item_size);
+		else
+			array->items = MemoryContextAlloc(TopTransactionContext, size * item_size);
+		array->size = size;
+	}
+	return (char *) array->items + item_size * array->count++;
+}
+
+static void
+add_mark(WakeKind kind, uint64 channel, int64 created_at)
+{
+	Mark *items = marks.items;
+	Mark *mark;
+
+	if (!wake_available())
+		return;
+	for (int i = marks.count - 1; i >= 0 && i >= marks.count - LOOK_BACK; i--)
+	{
+		if (items[i].channel == channel && items[i].kind == kind)
+		{
+			items[i].count++;
+			items[i].created_at = Min(items[i].created_at, created_at);
+			return;
+		}
+	}
+	mark = array_add(&marks, sizeof(Mark));
+	mark->kind = kind;
+	mark->count = 1;
+	mark->channel = channel;
+	mark->created_at = created_at;
+}
+
+/* wake_mark_queue -- at commit, wake one process that waits for a queue. */
+void
+wake_mark_queue(uint64 queue_id)
+{
+	add_mark(WAKE_QUEUE, queue_id, NO_TIME);
+}
+
+/* wake_mark_task -- the same, and a claim must look at this task. */
+void
+wake_mark_task(uint64 queue_id, int64 created_at)
+{
+	add_mark(WAKE_QUEUE, queue_id, created_at);
+}
+
+/* wake_mark_closed -- at commit, wake all who wait for the end of a run. */
+void
+wake_mark_closed(uint64 run_hash)
+{
+	add_mark(WAKE_CLOSED, run_hash, NO_TIME);
+}
+
+/* wake_mark_due -- at commit, make the keeper look at this time. */
+void
+wake_mark_due(TimestampTz due)
+{
+	if (wake_available())
+		earliest_due = Min(earliest_due, due);
+}
+
+/* xact_note_bound -- a claim of a queue has begun. */
+void
+xact_note_bound(uint64 queue_id, int64 bound)
+{
+	SubTransactionId subid = GetCurrentSubTransactionId();
+	BoundClaim *items = bound_claims.items;
+	BoundClaim *claim;
+
+	for (int i = bound_claims.count - 1; i >= 0 && i >= bound_claims.count - LOOK_BACK; i--)
+	{
+		if (items[i].queue_id == queue_id && items[i].subid == subid)
+		{
+			items[i].bound = Min(items[i].bound, bound);
+			return;
+		}
+	}
+	claim = array_add(&bound_claims, sizeof(BoundClaim));
+	claim->subid = subid;
+	claim->queue_id = queue_id;
+	claim->bound = bound;
+}
+
+/* wake_note_claim -- if this transaction fails, the keeper hears of it. */
+void
+wake_note_claim(const pg_uuid_t *run_id, int64 event_id, int attempt)
+{
+	NotedClaim *claim;
+
+	if (!wake_available())
+		return;
+	claim = array_add(&noted_claims, sizeof(NotedClaim));
+	claim->subid = GetCurrentSubTransactionId();
+	claim->claim.run_id = *run_id;
+	claim->claim.event_id = event_id;
+	claim->claim.attempt = attempt;
+}
+
+/*
+ * Undoes claims made in or below a subtransaction.  Those are the newest:
+ * a subtransaction has a lower number than what began inside it.
+ */
+static void
+undo_claims(SubTransactionId subid)
+{
+	BoundClaim *bounds = bound_claims.items;
+	NotedClaim *noted = noted_claims.items;
+	bool lost = false;
+
+	for (; bound_claims.count > 0 && bounds[bound_claims.count - 1].subid >= subid;
+		 bound_claims.count--)
+	{
+		BoundClaim *claim = &bounds[bound_claims.count - 1];
+
+		queue_end_claim(claim->queue_id);
+		queue_lower_bound(claim->queue_id, claim->bound);
+	}
+	for (; noted_claims.count > 0 && noted[noted_claims.count - 1].subid >= subid;
+		 noted_claims.count--)
+	{
+		claim_lost(&noted[noted_claims.count - 1].claim);
+		lost = true;
+	}
+	if (lost)
+		database_lower_due(MyDatabaseId, DT_NOBEGIN);
+}
+
+/* Wakes whom the marks concern; nothing in here may fail. */
+static void
+wake_marked(void)
+{
+	Mark *items = marks.items;
+	BoundClaim *bounds = bound_claims.items;
+
+	for (int i = 0; i < bound_claims.count; i++)
+		queue_end_claim(bounds[i].queue_id);
+	for (int i = 0; i < marks.count; i++)
+	{
+		Mark *mark = &items[i];
+
+		if (mark->kind == WAKE_CLOSED)
+			waiter_wake(mark->kind, MyDatabaseId, mark->channel, PG_INT32_MAX);
+		else
+		{
+			queue_announce(mark->channel, mark->created_at);
+			waiter_wake(mark->kind, MyDatabaseId, mark->channel, mark->count);
+		}
+	}
+	if (earliest_due != DT_NOEND)
+		database_lower_due(MyDatabaseId, earliest_due);
+}
+
+static void
+forget(void)
+{
+	MemSet(&marks, 0, sizeof(Array));
+	MemSet(&bound_claims, 0, sizeof(Array));
+	MemSet(&noted_claims, 0, sizeof(Array));
+	earliest_due = DT_NOEND;
+}
+
+static void
+on_xact(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT:
+			wake_marked();
+			forget();
+			break;
+		case XACT_EVENT_ABORT:
+			undo_claims(InvalidSubTransactionId);
+			waiter_cancel();
+			forget();
+			break;
+		case XACT_EVENT_PREPARE:
+			if (marks.count > 0 || bound_claims.count > 0 || earliest_due != DT_NOEND)
+				database_note_prepare();
+			noted_claims.count = 0; /* still claimed */
+			undo_claims(InvalidSubTransactionId);
+			forget();
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+on_subxact(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		undo_claims(subid);
+}
+
+/* xact_register -- called once, before any process is forked. */
+void
+xact_register(void)
+{
+	RegisterXactCallback(on_xact, NULL);
+	RegisterSubXactCallback(on_subxact, NULL);
+}
