@@ -53,13 +53,16 @@ EXTRA_CLEAN += $(OBJS:.o=.d)
 tmp_check:
 	mkdir -p $@
 
-.PHONY: check-layers test demo demo-stop
+.PHONY: check-layers test fuzz demo demo-stop
 check-layers:
 	sh test/layers.sh
 
 # Everything, in a private copy of this tree and of PostgreSQL.
 test:
 	script/test
+
+fuzz:
+	$(MAKE) -C test/fuzz fuzz
 
 demo:
 	script/demo
