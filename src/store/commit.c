@@ -1,0 +1,592 @@
+/*
+ * commit.c
+ *	  Writing a transition.
+ *
+ * The order is fixed: history, the run's row, pending rows, the current run,
+ * what lists show, tasks, timers, outbox.  It is the lock order as well.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "core/decide.h"
+#include "proto/time.h"
+#include "store/plan.h"
+#include "utils/timestamp.h"
+#include "wake/wake.h"
+
+#define KEY_TYPES INT2OID, UUIDOID, UUIDOID
+#define KEY_SQL \
+	" WHERE shard OPERATOR(pg_catalog.=) $1 AND namespace_id OPERATOR(pg_catalog.=) $2" \
+	" AND run_id OPERATOR(pg_catalog.=) $3"
+
+static void
+write_history(const Transition *transition)
+{
+	static Statement insert = {
+		"INSERT INTO temporal.history (shard, namespace_id, run_id, first_event_id, event_count, events)"
+		" VALUES ($1, $2, $3, $4, $5, $6)",
+		6, {KEY_TYPES, INT8OID, INT4OID, BYTEAOID}
+	};
+	ListCell   *cell;
+
+	foreach(cell, transition->batches)
+	{
+		EventBatch *batch = lfirst(cell);
+		Pb__History history = PB__HISTORY__INIT;
+
+		if (batch->events == NIL)
+			continue;
+		history.n_events = list_length(batch->events);
+		history.events = palloc(history.n_events * sizeof(Pb__HistoryEvent *));
+		for (size_t i = 0; i < history.n_events; i++)
+			history.events[i] = list_nth(batch->events, (int) i);
+		{
+			Datum		values[] = {
+				key_datums(&transition->state->key),
+				Int64GetDatum(history.events[0]->event_id),
+				Int32GetDatum((int32) history.n_events), message_datum(&history)
+			};
+
+			store_run(&insert, values, NULL);
+		}
+	}
+}
+
+static void
+write_buffer(ExecutionState *state)
+{
+	static Statement clear = {"DELETE FROM temporal.buffered_event" KEY_SQL, 3, {KEY_TYPES}};
+	static Statement insert = {
+		"INSERT INTO temporal.buffered_event (shard, namespace_id, run_id, position, event)"
+		" VALUES ($1, $2, $3, $4, $5)",
+		5, {KEY_TYPES, INT8OID, BYTEAOID}
+	};
+	int			length = list_length(state->buffer);
+
+	if (state->stored_buffer > 0 && length < state->stored_buffer)
+	{
+		Datum		values[] = {key_datums(&state->key)};
+
+		store_run(&clear, values, NULL);
+		state->stored_buffer = 0;
+	}
+	for (int i = state->stored_buffer; i < length; i++)
+	{
+		Pb__HistoryEvent *event = list_nth(state->buffer, i);
+		Datum		values[] = {
+			key_datums(&state->key), Int64GetDatum(state->run->buffered_position++),
+			message_datum(event)
+		};
+
+		store_run(&insert, values, NULL);
+	}
+	state->stored_buffer = state->run->buffered_count = length;
+}
+
+static void
+write_state(const ExecutionState *state)
+{
+	static Statement insert = {
+		"INSERT INTO temporal.execution_state (shard, namespace_id, run_id, workflow_id, info, state)"
+		" VALUES ($1, $2, $3, $4, $5, $6)",
+		6, {KEY_TYPES, TEXTOID, BYTEAOID, BYTEAOID}
+	};
+	static Statement update = {
+		"UPDATE temporal.execution_state SET state = $4" KEY_SQL, 4, {KEY_TYPES, BYTEAOID}
+	};
+
+	if (state->is_new)
+	{
+		Datum		values[] = {
+			key_datums(&state->key), text_datum(state->workflow_id),
+			message_datum(state->info), message_datum(state->run)
+		};
+
+		store_run(&insert, values, NULL);
+	}
+	else
+	{
+		Datum		values[] = {key_datums(&state->key), message_datum(state->run)};
+
+		store_run(&update, values, NULL);
+	}
+}
+
+static void
+write_activity(const ExecutionState *state, const PendingActivity *activity)
+{
+	static Statement insert = {
+		"INSERT INTO temporal.pending_activity"
+		" (shard, namespace_id, run_id, scheduled_event_id, activity_id, scheduled, state)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7)",
+		7, {KEY_TYPES, INT8OID, TEXTOID, BYTEAOID, BYTEAOID}
+	};
+	static Statement update = {
+		"UPDATE temporal.pending_activity SET state = $5" KEY_SQL
+		" AND scheduled_event_id OPERATOR(pg_catalog.=) $4",
+		5, {KEY_TYPES, INT8OID, BYTEAOID}
+	};
+
+	if (activity->change == ROW_INSERTED)
+	{
+		Datum		values[] = {
+			key_datums(&state->key), Int64GetDatum(activity->scheduled_event_id),
+			text_datum(activity->activity_id), message_datum(activity->scheduled),
+			message_datum(activity->state)
+		};
+
+		store_run(&insert, values, NULL);
+	}
+	else if (activity->change == ROW_UPDATED)
+	{
+		Datum		values[] = {
+			key_datums(&state->key), Int64GetDatum(activity->scheduled_event_id),
+			message_datum(activity->state)
+		};
+
+		store_run(&update, values, NULL);
+	}
+	else if (activity->change == ROW_DELETED)
+		store_delete_orphan_activity(&state->key, activity->scheduled_event_id);
+}
+
+static void
+write_timer_row(const ExecutionState *state, const PendingTimer *timer)
+{
+	static Statement insert = {
+		"INSERT INTO temporal.pending_timer"
+		" (shard, namespace_id, run_id, timer_id, started_event_id, fire_at)"
+		" VALUES ($1, $2, $3, $4, $5, $6)",
+		6, {KEY_TYPES, TEXTOID, INT8OID, TIMESTAMPTZOID}
+	};
+	static Statement delete = {
+		"DELETE FROM temporal.pending_timer" KEY_SQL " AND timer_id OPERATOR(pg_catalog.=) $4",
+		4, {KEY_TYPES, TEXTOID}
+	};
+
+	if (timer->change == ROW_INSERTED)
+	{
+		Datum		values[] = {
+			key_datums(&state->key), text_datum(timer->timer_id),
+			Int64GetDatum(timer->started_event_id), TimestampTzGetDatum(timer->fire_at)
+		};
+
+		store_run(&insert, values, NULL);
+	}
+	else if (timer->change == ROW_DELETED)
+	{
+		Datum		values[] = {key_datums(&state->key), text_datum(timer->timer_id)};
+
+		store_run(&delete, values, NULL);
+	}
+}
+
+static void
+write_external(const ExecutionState *state, const PendingExternal *external)
+{
+	static Statement insert = {
+		"INSERT INTO temporal.pending_external"
+		" (shard, namespace_id, run_id, initiated_event_id, kind, request_id)"
+		" VALUES ($1, $2, $3, $4, $5, $6)",
+		6, {KEY_TYPES, INT8OID, INT2OID, TEXTOID}
+	};
+	static Statement delete = {
+		"DELETE FROM temporal.pending_external" KEY_SQL
+		" AND initiated_event_id OPERATOR(pg_catalog.=) $4",
+		4, {KEY_TYPES, INT8OID}
+	};
+
+	if (external->change == ROW_INSERTED)
+	{
+		Datum		values[] = {
+			key_datums(&state->key), Int64GetDatum(external->initiated_event_id),
+			Int16GetDatum(external->kind), text_datum(external->request_id)
+		};
+
+		store_run(&insert, values, NULL);
+	}
+	else if (external->change == ROW_DELETED)
+	{
+		Datum		values[] = {
+			key_datums(&state->key), Int64GetDatum(external->initiated_event_id)
+		};
+
+		store_run(&delete, values, NULL);
+	}
+}
+
+static void
+write_pending(const Transition *transition)
+{
+	static Statement remember = {
+		"INSERT INTO temporal.signal_request (shard, namespace_id, run_id, request_id)"
+		" VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+		4, {KEY_TYPES, TEXTOID}
+	};
+	ExecutionState *state = transition->state;
+	ListCell   *cell;
+
+	/* Rows that go come first: an id may be used again at once. */
+	for (int pass = 0; pass <= 1; pass++)
+	{
+		foreach(cell, state->activities)
+			if ((((PendingActivity *) lfirst(cell))->change == ROW_DELETED) == (pass == 0))
+				write_activity(state, lfirst(cell));
+		foreach(cell, state->timers)
+			if ((((PendingTimer *) lfirst(cell))->change == ROW_DELETED) == (pass == 0))
+				write_timer_row(state, lfirst(cell));
+	}
+	foreach(cell, state->externals)
+		write_external(state, lfirst(cell));
+	if (transition->signal_request_id != NULL)
+	{
+		Datum		values[] = {key_datums(&state->key), text_datum(transition->signal_request_id)};
+
+		store_run(&remember, values, NULL);
+	}
+}
+
+/* ---- what lists show ---- */
+
+static Pb__Memo *
+merge_memo(Pb__Memo *memo, const List *changes)
+{
+	Pb__Memo   *merged = proto_new(&pb__memo__descriptor);
+	size_t		room = (memo != NULL ? memo->n_fields : 0) + list_length(changes);
+	ListCell   *cell;
+
+	merged->fields = palloc((room + 1) * sizeof(Pb__Memo__FieldsEntry *));
+	for (size_t i = 0; memo != NULL && i < memo->n_fields; i++)
+		merged->fields[merged->n_fields++] = memo->fields[i];
+	foreach(cell, changes)
+	{
+		FieldChange *change = lfirst(cell);
+		size_t		i = 0;
+
+		while (i < merged->n_fields && strcmp(merged->fields[i]->key, change->name) != 0)
+			i++;
+		if (change->payload == NULL)
+		{
+			if (i < merged->n_fields)
+				merged->fields[i] = merged->fields[--merged->n_fields];
+			continue;
+		}
+		if (i == merged->n_fields)
+			merged->n_fields++;
+		merged->fields[i] = proto_new(&pb__memo__fields_entry__descriptor);
+		merged->fields[i]->key = change->name;
+		merged->fields[i]->value = change->payload;
+	}
+	return merged;
+}
+
+/* Search attributes are the same map on the wire as a memo. */
+static bytea *
+merge_search_attributes(const Pb__SearchAttributes *attributes, const List *changes)
+{
+	Pb__Memo   *memo = proto_new(&pb__memo__descriptor);
+
+	memo->fields = palloc((attributes != NULL ? attributes->n_indexed_fields + 1 : 1) *
+						  sizeof(Pb__Memo__FieldsEntry *));
+	for (size_t i = 0; attributes != NULL && i < attributes->n_indexed_fields; i++)
+	{
+		Pb__Memo__FieldsEntry *entry = proto_new(&pb__memo__fields_entry__descriptor);
+
+		entry->key = attributes->indexed_fields[i]->key;
+		entry->value = attributes->indexed_fields[i]->value;
+		memo->fields[memo->n_fields++] = entry;
+	}
+	return proto_pack_bytea(&merge_memo(memo, changes)->base);
+}
+
+static Datum
+uuid_or_null(const char *text, char *null)
+{
+	pg_uuid_t  *uuid = palloc(sizeof(pg_uuid_t));
+
+	if (text[0] == '\0' || !ident_parse_uuid(text, uuid))
+		*null = 'n';
+	return uuid_datum(uuid);
+}
+
+static void
+insert_visibility(const Transition *transition)
+{
+	static Statement insert = {
+		"INSERT INTO temporal.execution (shard, namespace_id, run_id, workflow_id, status, start_time,"
+		" execution_time, workflow_type, task_queue, first_run_id, root_workflow_id, root_run_id,"
+		" memo, search_attributes)"
+		" SELECT $1, $2, $3, $4, 1, $5, $6, $7, $8, $9, $10, $3, $11, $12",
+		12, {KEY_TYPES, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, UUIDOID, TEXTOID,
+		BYTEAOID, BYTEAOID}
+	};
+	const ExecutionState *state = transition->state;
+	const Pbi__RunInfo *info = state->info;
+	char		nulls[13] = "            ";
+	Datum		values[] = {
+		key_datums(&state->key), text_datum(state->workflow_id),
+		TimestampTzGetDatum(info->start_time), TimestampTzGetDatum(info->execution_time),
+		text_datum(info->workflow_type), text_datum(info->task_queue),
+		uuid_or_null(info->first_run_id, &nulls[8]), text_datum(info->root_workflow_id),
+		(Datum) 0, (Datum) 0
+	};
+
+	if (transition->memo == NIL)
+		nulls[10] = 'n';
+	else
+		values[10] = message_datum(merge_memo(NULL, transition->memo));
+	if (transition->search_attributes == NIL)
+		nulls[11] = 'n';
+	else
+		values[11] = PointerGetDatum(merge_search_attributes(NULL, transition->search_attributes));
+	store_run(&insert, values, nulls);
+}
+
+static void
+update_attributes(const Transition *transition)
+{
+	static Statement update_memo = {
+		"UPDATE temporal.execution SET memo = $4" KEY_SQL, 4, {KEY_TYPES, BYTEAOID}
+	};
+	static Statement update_attributes = {
+		"UPDATE temporal.execution SET search_attributes = $4" KEY_SQL, 4, {KEY_TYPES, BYTEAOID}
+	};
+	const RunKey *key = &transition->state->key;
+	Pb__Memo   *memo;
+	Pb__SearchAttributes *attributes;
+
+	store_load_attributes(key, &memo, &attributes);
+	if (transition->memo != NIL)
+	{
+		Datum		values[] = {key_datums(key), message_datum(merge_memo(memo, transition->memo))};
+
+		store_run(&update_memo, values, NULL);
+	}
+	if (transition->search_attributes != NIL)
+	{
+		Datum		values[] = {
+			key_datums(key),
+			PointerGetDatum(merge_search_attributes(attributes, transition->search_attributes))
+		};
+
+		store_run(&update_attributes, values, NULL);
+	}
+}
+
+static void
+write_close(const ExecutionState *state)
+{
+	static Statement current = {
+		"UPDATE temporal.current_execution SET status = $5"
+		" WHERE shard OPERATOR(pg_catalog.=) $1 AND namespace_id OPERATOR(pg_catalog.=) $2"
+		" AND workflow_id OPERATOR(pg_catalog.=) $4 AND run_id OPERATOR(pg_catalog.=) $3",
+		5, {KEY_TYPES, TEXTOID, INT2OID}
+	};
+	static Statement close = {
+		"UPDATE temporal.execution SET status = $4, close_time = $5, history_length = $6,"
+		" history_size = $7, transition_count = $8" KEY_SQL,
+		8, {KEY_TYPES, INT2OID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID}
+	};
+	Datum		current_values[] = {
+		key_datums(&state->key), text_datum(state->workflow_id), Int16GetDatum(state->run->status)
+	};
+	Datum		close_values[] = {
+		key_datums(&state->key), Int16GetDatum(state->run->status),
+		TimestampTzGetDatum(state->run->close_time), Int64GetDatum(state->run->next_event_id - 1),
+		Int64GetDatum(state->run->history_size), Int64GetDatum(state->run->transition_count)
+	};
+
+	store_run(&current, current_values, NULL);
+	store_run(&close, close_values, NULL);
+}
+
+static void
+write_visibility(const Transition *transition)
+{
+	if (transition->state->is_new)
+		insert_visibility(transition);
+	else if (transition->memo != NIL || transition->search_attributes != NIL)
+		update_attributes(transition);
+	if (transition->closed)
+		write_close(transition->state);
+}
+
+/* ---- offers, deadlines, effects ---- */
+
+static void
+insert_task(const RunKey *key, const TaskOp *task, uint64 queue_id)
+{
+	static Statement insert = {
+		"INSERT INTO temporal.task (shard, queue_id, priority, pass, created_at, run_id, event_id,"
+		" namespace_id, kind, stamp, queue) VALUES ($1, $4, $5, 0, $6, $3, $7, $2, $8, $9, $10)",
+		10, {KEY_TYPES, INT8OID, INT2OID, TIMESTAMPTZOID, INT8OID, INT2OID, INT4OID, TEXTOID}
+	};
+	Datum		values[] = {
+		key_datums(key), Int64GetDatum((int64) queue_id), Int16GetDatum(task->priority),
+		TimestampTzGetDatum(task->created_at), Int64GetDatum(task->event_id),
+		Int16GetDatum(task->kind), Int32GetDatum(task->stamp), text_datum(task->queue)
+	};
+
+	store_run(&insert, values, NULL);
+	wake_mark_task(queue_id, task->created_at);
+}
+
+static void
+write_tasks(const Transition *transition)
+{
+	const RunKey *key = &transition->state->key;
+	ListCell   *cell;
+
+	foreach(cell, transition->tasks)
+	{
+		TaskOp	   *task = lfirst(cell);
+		uint64		queue_id = ident_queue(&key->namespace_id, task->kind, task->queue);
+		TaskRow		row = {*key, task->event_id, 0, task->priority, 0, task->created_at, task->queue,
+		queue_id};
+
+		if (task->op == OP_ADD)
+			insert_task(key, task, queue_id);
+		else
+			store_drop_task(&row);
+	}
+}
+
+static void
+insert_timer(const RunKey *key, const TimerOp *timer)
+{
+	static Statement insert = {
+		"INSERT INTO temporal.timer (shard, fire_at, run_id, kind, event_id, namespace_id)"
+		" VALUES ($1, $4, $3, $5, $6, $2) ON CONFLICT DO NOTHING",
+		6, {KEY_TYPES, TIMESTAMPTZOID, INT2OID, INT8OID}
+	};
+	Datum		values[] = {
+		key_datums(key), TimestampTzGetDatum(timer->fire_at), Int16GetDatum(timer->kind),
+		Int64GetDatum(timer->event_id)
+	};
+
+	store_run(&insert, values, NULL);
+	wake_mark_due(timer->fire_at);
+}
+
+static void
+write_timers(const Transition *transition)
+{
+	const RunKey *key = &transition->state->key;
+	ListCell   *cell;
+
+	foreach(cell, transition->timers)
+	{
+		TimerOp    *timer = lfirst(cell);
+		TimerRow	row = {*key, timer->kind, timer->fire_at, timer->event_id, 0};
+
+		if (timer->op == OP_ADD)
+			insert_timer(key, timer);
+		else
+			store_drop_timer(&row);
+	}
+}
+
+static void
+write_outbox(const Transition *transition)
+{
+	static Statement insert = {
+		"INSERT INTO temporal.outbox (shard, due_at, run_id, event_id, namespace_id, kind, effect)"
+		" VALUES ($1, $4, $3, $5, $2, $6, $7)",
+		7, {KEY_TYPES, TIMESTAMPTZOID, INT8OID, INT2OID, BYTEAOID}
+	};
+	ListCell   *cell;
+
+	foreach(cell, transition->outbox)
+	{
+		Pb__HistoryEvent *event = lfirst(cell);
+		bool		signal = event->event_type ==
+			EVENT(SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED);
+		Datum		values[] = {
+			key_datums(&transition->state->key), TimestampTzGetDatum(transition->now),
+			Int64GetDatum(event->event_id),
+			Int16GetDatum(signal ? EXTERNAL_SIGNAL : EXTERNAL_CANCEL), message_datum(event)
+		};
+
+		store_run(&insert, values, NULL);
+		wake_mark_due(transition->now);
+	}
+}
+
+/*
+ * What is left of a closed run: its pending rows, except activities that a
+ * worker holds locked (those go when somebody next looks at them).
+ */
+static void
+clear_pending(const ExecutionState *state)
+{
+	static Statement activities = {
+		"DELETE FROM temporal.pending_activity" KEY_SQL " AND scheduled_event_id"
+		" OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT a.scheduled_event_id FROM temporal.pending_activity a"
+		" WHERE a.shard OPERATOR(pg_catalog.=) $1 AND a.namespace_id OPERATOR(pg_catalog.=) $2"
+		" AND a.run_id OPERATOR(pg_catalog.=) $3 FOR UPDATE SKIP LOCKED))"
+		" RETURNING scheduled_event_id, state",
+		3, {KEY_TYPES}
+	};
+	static Statement others[] = {
+		{"DELETE FROM temporal.pending_timer" KEY_SQL, 3, {KEY_TYPES}},
+		{"DELETE FROM temporal.pending_external" KEY_SQL, 3, {KEY_TYPES}},
+	};
+	Datum		values[] = {key_datums(&state->key)};
+
+	if (state->run->activity_count > 0)
+	{
+		uint64		n = store_run(&activities, values, NULL);
+		ExecutionState gone = *state;
+		Transition *withdrawal = transition_new(&gone, 0);
+
+		for (uint64 i = 0; i < n; i++)
+		{
+			PendingActivity activity = {.scheduled_event_id = store_int64(i, 1)};
+
+			activity.state = store_message(i, 2, &pbi__activity_state__descriptor);
+			activity_withdraw(withdrawal, &activity);
+			if (activity.state->timer_armed != 0)
+				transition_remove_timer(withdrawal, TIMER_ACTIVITY, activity.state->timer_armed,
+										activity.scheduled_event_id);
+		}
+		write_tasks(withdrawal);
+		write_timers(withdrawal);
+	}
+	if (state->run->timer_count > 0)
+		store_run(&others[0], values, NULL);
+	if (state->run->external_signal_count + state->run->external_cancel_count > 0)
+		store_run(&others[1], values, NULL);
+}
+
+void
+store_commit(Transition *transition, int64 retention)
+{
+	ExecutionState *state = transition->state;
+
+	write_history(transition);
+	write_buffer(state);
+	write_state(state);
+	write_pending(transition);
+	if (transition->closed)
+	{
+		clear_pending(state);
+		transition_add_timer(transition, TIMER_RETENTION, transition->now + retention, 0);
+		wake_mark_closed(ident_run_hash(&state->key.run_id));
+	}
+	write_visibility(transition);
+	write_tasks(transition);
+	write_timers(transition);
+	write_outbox(transition);
+	state->is_new = false;
+}
+
+/* store_commit_activity -- a change of one activity that leaves no event. */
+void
+store_commit_activity(Transition *transition, PendingActivity *activity)
+{
+	write_activity(transition->state, activity);
+	if (transition->search_attributes != NIL)
+		update_attributes(transition);
+	write_tasks(transition);
+	write_timers(transition);
+}

@@ -1,0 +1,205 @@
+/*
+ * execution.c
+ *	  Runs: who is current, their state, what lists show.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "store/plan.h"
+
+RunKey
+store_key(const pg_uuid_t *namespace_id, const char *workflow_id)
+{
+	RunKey		key;
+
+	memset(&key, 0, sizeof(key));
+	key.namespace_id = *namespace_id;
+	key.shard = ident_shard(namespace_id, workflow_id, store_shard_count());
+	return key;
+}
+
+#define CURRENT_SQL \
+	"SELECT run_id, status FROM temporal.current_execution" \
+	" WHERE shard OPERATOR(pg_catalog.=) $1 AND namespace_id OPERATOR(pg_catalog.=) $2" \
+	" AND workflow_id OPERATOR(pg_catalog.=) $3"
+
+/* store_current_run -- the latest run of a workflow id; false if none. */
+bool
+store_current_run(const RunKey *key, const char *workflow_id, bool lock, CurrentRun *current)
+{
+	static Statement find = {CURRENT_SQL, 3, {INT2OID, UUIDOID, TEXTOID}};
+	static Statement find_locked = {CURRENT_SQL " FOR UPDATE", 3, {INT2OID, UUIDOID, TEXTOID}};
+	Datum		values[] = {
+		Int16GetDatum(key->shard), uuid_datum(&key->namespace_id), text_datum(workflow_id)
+	};
+
+	if (store_run(lock ? &find_locked : &find, values, NULL) == 0)
+		return false;
+	current->run_id = store_uuid(0, 1);
+	current->status = store_int16(0, 2);
+	return true;
+}
+
+/*
+ * store_insert_current -- false if there is a current run already.
+ *
+ * Waits for another session that is inserting one.
+ */
+bool
+store_insert_current(const RunKey *key, const char *workflow_id)
+{
+	static Statement insert = {
+		"INSERT INTO temporal.current_execution (shard, namespace_id, workflow_id, run_id, status)"
+		" VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+		5, {INT2OID, UUIDOID, TEXTOID, UUIDOID, INT2OID}
+	};
+	Datum		values[] = {
+		Int16GetDatum(key->shard), uuid_datum(&key->namespace_id), text_datum(workflow_id),
+		uuid_datum(&key->run_id), Int16GetDatum(STATUS(RUNNING))
+	};
+
+	return store_run(&insert, values, NULL) > 0;
+}
+
+/* store_update_current -- the run of "key" takes over; the row is locked. */
+void
+store_update_current(const RunKey *key, const char *workflow_id)
+{
+	static Statement update = {
+		"UPDATE temporal.current_execution SET run_id = $4, status = $5"
+		" WHERE shard OPERATOR(pg_catalog.=) $1 AND namespace_id OPERATOR(pg_catalog.=) $2"
+		" AND workflow_id OPERATOR(pg_catalog.=) $3",
+		5, {INT2OID, UUIDOID, TEXTOID, UUIDOID, INT2OID}
+	};
+	Datum		values[] = {
+		Int16GetDatum(key->shard), uuid_datum(&key->namespace_id), text_datum(workflow_id),
+		uuid_datum(&key->run_id), Int16GetDatum(STATUS(RUNNING))
+	};
+
+	store_run(&update, values, NULL);
+}
+
+#define KEY_SQL \
+	" WHERE shard OPERATOR(pg_catalog.=) $1 AND namespace_id OPERATOR(pg_catalog.=) $2" \
+	" AND run_id OPERATOR(pg_catalog.=) $3"
+
+static void
+load_buffer(ExecutionState *state)
+{
+	static Statement load = {
+		"SELECT event FROM temporal.buffered_event" KEY_SQL " ORDER BY position",
+		3, {INT2OID, UUIDOID, UUIDOID}
+	};
+	Datum		values[] = {key_datums(&state->key)};
+	uint64		n = store_run(&load, values, NULL);
+
+	for (uint64 i = 0; i < n; i++)
+		state->buffer = lappend(state->buffer,
+								store_message(i, 1, &pb__history_event__descriptor));
+	state->stored_buffer = (int) n;
+}
+
+/*
+ * store_load_run -- the state of a run, its buffered events included.
+ *
+ * With a lock it is the state that a transition may be built on.  NULL if
+ * there is no such run, or if it is locked and the mode is to skip.
+ */
+ExecutionState *
+store_load_run(const RunKey *key, LockMode mode)
+{
+#define LOAD_SQL "SELECT workflow_id, info, state FROM temporal.execution_state" KEY_SQL
+	static Statement load[] = {
+		[LOCK_NONE] = {LOAD_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
+		[LOCK_WAIT] = {LOAD_SQL " FOR UPDATE", 3, {INT2OID, UUIDOID, UUIDOID}},
+		[LOCK_SKIP] = {LOAD_SQL " FOR UPDATE SKIP LOCKED", 3, {INT2OID, UUIDOID, UUIDOID}},
+	};
+	Datum		values[] = {key_datums(key)};
+	ExecutionState *state;
+
+	if (store_run(&load[mode], values, NULL) == 0)
+		return NULL;
+	state = palloc0(sizeof(ExecutionState));
+	state->key = *key;
+	state->workflow_id = store_text(0, 1);
+	state->info = store_message(0, 2, &pbi__run_info__descriptor);
+	state->run = store_message(0, 3, &pbi__run_state__descriptor);
+	state->buffer_loaded = true;
+	if (state->run->buffered_count > 0)
+		load_buffer(state);
+	return state;
+}
+
+void
+store_load_attributes(const RunKey *key, Pb__Memo **memo, Pb__SearchAttributes **search_attributes)
+{
+	static Statement load = {
+		"SELECT memo, search_attributes FROM temporal.execution" KEY_SQL,
+		3, {INT2OID, UUIDOID, UUIDOID}
+	};
+	Datum		values[] = {key_datums(key)};
+
+	*memo = NULL;
+	*search_attributes = NULL;
+	if (store_run(&load, values, NULL) == 0)
+		return;
+	*memo = store_message(0, 1, &pb__memo__descriptor);
+	*search_attributes = store_message(0, 2, &pb__search_attributes__descriptor);
+}
+
+/* store_find_run -- which shard holds a run whose workflow id is not known. */
+bool
+store_find_run(const pg_uuid_t *namespace_id, const pg_uuid_t *run_id, RunKey *key)
+{
+	memset(key, 0, sizeof(*key));
+	key->namespace_id = *namespace_id;
+	key->run_id = *run_id;
+	for (key->shard = 0; key->shard < store_shard_count(); key->shard++)
+		if (store_load_run(key, LOCK_NONE) != NULL)
+			return true;
+	return false;
+}
+
+bool
+store_signal_seen(const RunKey *key, const char *request_id)
+{
+	static Statement find = {
+		"SELECT FROM temporal.signal_request" KEY_SQL " AND request_id OPERATOR(pg_catalog.=) $4",
+		4, {INT2OID, UUIDOID, UUIDOID, TEXTOID}
+	};
+	Datum		values[] = {key_datums(key), text_datum(request_id)};
+
+	return store_run(&find, values, NULL) > 0;
+}
+
+/*
+ * store_delete_run -- a closed run disappears, and its workflow id with it if
+ * the run is the current one.  The run's row is locked by the caller.
+ */
+bool
+store_delete_run(const RunKey *key)
+{
+	static Statement statements[] = {
+		{"DELETE FROM temporal.pending_activity" KEY_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
+		{"DELETE FROM temporal.pending_timer" KEY_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
+		{"DELETE FROM temporal.pending_external" KEY_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
+		{"DELETE FROM temporal.buffered_event" KEY_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
+		{"DELETE FROM temporal.signal_request" KEY_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
+		{"DELETE FROM temporal.current_execution c USING temporal.execution e"
+			" WHERE e.shard OPERATOR(pg_catalog.=) $1 AND e.namespace_id OPERATOR(pg_catalog.=) $2"
+			" AND e.run_id OPERATOR(pg_catalog.=) $3 AND c.shard OPERATOR(pg_catalog.=) e.shard"
+			" AND c.namespace_id OPERATOR(pg_catalog.=) e.namespace_id"
+			" AND c.workflow_id OPERATOR(pg_catalog.=) e.workflow_id"
+			" AND c.run_id OPERATOR(pg_catalog.=) e.run_id",
+		3, {INT2OID, UUIDOID, UUIDOID}},
+		{"DELETE FROM temporal.execution" KEY_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
+		{"DELETE FROM temporal.history" KEY_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
+		{"DELETE FROM temporal.execution_state" KEY_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
+	};
+	Datum		values[] = {key_datums(key)};
+	uint64		deleted = 0;
+
+	for (size_t i = 0; i < lengthof(statements); i++)
+		deleted = store_run(&statements[i], values, NULL);
+	return deleted > 0;
+}

@@ -1,0 +1,230 @@
+/*
+ * namespace.c
+ *	  Namespaces, search attribute types, access rights, and whose database
+ *	  this is.
+ *
+ * Namespace "default" exists without a row; it gets one when it is changed.
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "catalog/pg_type.h"
+#include "core/decide.h"
+#include "miscadmin.h"
+#include "store/plan.h"
+#include "utils/timestamp.h"
+
+#define DEFAULT_NAMESPACE "default"
+#define DEFAULT_RETENTION (USECS_PER_DAY * 3)
+
+/* A UUID of version 8 that spells nothing but is the same everywhere. */
+const pg_uuid_t default_namespace_id = {
+	{0x64, 0x65, 0x66, 0x61, 0x75, 0x6c, 0x84, 0x74,
+	 0x80, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01}
+};
+
+#define NAMESPACE_COLUMNS "id, name, state, retention, created_at, info"
+
+static Namespace *
+namespace_row(uint64 row)
+{
+	Namespace  *namespace = palloc0(sizeof(Namespace));
+
+	namespace->id = store_uuid(row, 1);
+	namespace->name = store_text(row, 2);
+	namespace->state = store_int16(row, 3);
+	namespace->retention = store_int64(row, 4);
+	namespace->created_at = store_time(row, 5);
+	namespace->info = store_bytea(row, 6);
+	namespace->stored = true;
+	return namespace;
+}
+
+static Namespace *
+built_in_namespace(void)
+{
+	Namespace  *namespace = palloc0(sizeof(Namespace));
+
+	namespace->id = default_namespace_id;
+	namespace->name = DEFAULT_NAMESPACE;
+	namespace->state = PB__NAMESPACE_STATE__NAMESPACE_STATE_REGISTERED;
+	namespace->retention = DEFAULT_RETENTION;
+	return namespace;
+}
+
+Namespace *
+store_find_namespace(const char *name)
+{
+	static Statement find = {
+		"SELECT " NAMESPACE_COLUMNS " FROM temporal.namespace WHERE name OPERATOR(pg_catalog.=) $1",
+		1, {TEXTOID}
+	};
+	Datum		values[] = {text_datum(name)};
+
+	if (store_run(&find, values, NULL) > 0)
+		return namespace_row(0);
+	return strcmp(name, DEFAULT_NAMESPACE) == 0 ? built_in_namespace() : NULL;
+}
+
+Namespace *
+store_find_namespace_id(const pg_uuid_t *id)
+{
+	static Statement find = {
+		"SELECT " NAMESPACE_COLUMNS " FROM temporal.namespace WHERE id OPERATOR(pg_catalog.=) $1",
+		1, {UUIDOID}
+	};
+	Datum		values[] = {uuid_datum(id)};
+
+	if (store_run(&find, values, NULL) > 0)
+		return namespace_row(0);
+	return memcmp(id, &default_namespace_id, sizeof(*id)) == 0 ? built_in_namespace() : NULL;
+}
+
+/* store_insert_namespace -- false if the name is taken. */
+bool
+store_insert_namespace(const Namespace *namespace)
+{
+	static Statement insert = {
+		"INSERT INTO temporal.namespace (id, name, state, retention, created_at, info)"
+		" VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO NOTHING",
+		6, {UUIDOID, TEXTOID, INT2OID, INT8OID, TIMESTAMPTZOID, BYTEAOID}
+	};
+	Datum		values[] = {
+		uuid_datum(&namespace->id), text_datum(namespace->name),
+		Int16GetDatum(namespace->state), Int64GetDatum(namespace->retention),
+		TimestampTzGetDatum(namespace->created_at), PointerGetDatum(namespace->info)
+	};
+
+	return store_run(&insert, values, NULL) > 0;
+}
+
+void
+store_update_namespace(const Namespace *namespace)
+{
+	static Statement update = {
+		"UPDATE temporal.namespace SET state = $2, retention = $3, info = $4"
+		" WHERE id OPERATOR(pg_catalog.=) $1",
+		4, {UUIDOID, INT2OID, INT8OID, BYTEAOID}
+	};
+	Datum		values[] = {
+		uuid_datum(&namespace->id), Int16GetDatum(namespace->state),
+		Int64GetDatum(namespace->retention), PointerGetDatum(namespace->info)
+	};
+
+	store_run(&update, values, NULL);
+}
+
+/* store_list_namespaces -- those with a row, by name, after "after". */
+List *
+store_list_namespaces(const char *after, int limit)
+{
+	static Statement list = {
+		"SELECT " NAMESPACE_COLUMNS " FROM temporal.namespace"
+		" WHERE name OPERATOR(pg_catalog.>) $1 ORDER BY name LIMIT $2",
+		2, {TEXTOID, INT8OID}
+	};
+	Datum		values[] = {text_datum(after), Int64GetDatum(limit)};
+	uint64		n = store_run(&list, values, NULL);
+	List	   *namespaces = NIL;
+
+	for (uint64 i = 0; i < n; i++)
+		namespaces = lappend(namespaces, namespace_row(i));
+	return namespaces;
+}
+
+/* store_attribute_types -- the custom search attributes: of AttributeType. */
+List *
+store_attribute_types(const pg_uuid_t *namespace_id)
+{
+	static Statement list = {
+		"SELECT name, type FROM temporal.search_attribute"
+		" WHERE namespace_id OPERATOR(pg_catalog.=) $1",
+		1, {UUIDOID}
+	};
+	Datum		values[] = {uuid_datum(namespace_id)};
+	uint64		n = store_run(&list, values, NULL);
+	List	   *types = NIL;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		AttributeType *type = palloc(sizeof(AttributeType));
+
+		type->name = store_text(i, 1);
+		type->type = store_int16(i, 2);
+		types = lappend(types, type);
+	}
+	return types;
+}
+
+List *
+store_access(const pg_uuid_t *namespace_id)
+{
+	static Statement list = {
+		"SELECT role_name::pg_catalog.text, access_right, task_queue FROM temporal.access"
+		" WHERE namespace_id OPERATOR(pg_catalog.=) $1",
+		1, {UUIDOID}
+	};
+	Datum		values[] = {uuid_datum(namespace_id)};
+	uint64		n = store_run(&list, values, NULL);
+	List	   *rows = NIL;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		AccessRow  *row = palloc(sizeof(AccessRow));
+
+		row->role_name = store_text(i, 1);
+		row->right = store_text(i, 2);
+		row->task_queue = store_text(i, 3);
+		rows = lappend(rows, row);
+	}
+	return rows;
+}
+
+/*
+ * store_adopted -- may this database act on what it holds?
+ *
+ * A restored or cloned copy may not until somebody says so.  The answer "yes"
+ * is kept for the life of the process: it does not become "no" in place.
+ */
+bool
+store_adopted(void)
+{
+	static bool adopted = false;
+	static Statement check = {
+		"SELECT FROM temporal.instance WHERE system_identifier OPERATOR(pg_catalog.<>) $1"
+		" OR database_oid OPERATOR(pg_catalog.<>) $2"
+		" UNION ALL SELECT WHERE NOT EXISTS (SELECT FROM temporal.instance)",
+		2, {INT8OID, OIDOID}
+	};
+	Datum		values[] = {
+		Int64GetDatum((int64) GetSystemIdentifier()), ObjectIdGetDatum(MyDatabaseId)
+	};
+
+	if (!adopted)
+		adopted = store_run(&check, values, NULL) == 0;
+	return adopted;
+}
+
+/* store_adopt -- from now on this database is the one that acts. */
+void
+store_adopt(void)
+{
+	static Statement clear = {"DELETE FROM temporal.instance", 0};
+	static Statement insert = {
+		"INSERT INTO temporal.instance (system_identifier, database_oid) VALUES ($1, $2)",
+		2, {INT8OID, OIDOID}
+	};
+	Datum		values[] = {
+		Int64GetDatum((int64) GetSystemIdentifier()), ObjectIdGetDatum(MyDatabaseId)
+	};
+
+	store_run(&clear, NULL, NULL);
+	store_run(&insert, values, NULL);
+}
+
+/* store_shard_count -- how many shards this database was installed with. */
+int
+store_shard_count(void)
+{
+	return 1;
+}

@@ -1,0 +1,99 @@
+/*
+ * outbox.c
+ *	  Effects on other workflows that wait to be carried out.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "store/plan.h"
+#include "utils/timestamp.h"
+
+#define OUTBOX_KEY_SQL \
+	" WHERE shard OPERATOR(pg_catalog.=) $1 AND due_at OPERATOR(pg_catalog.=) $2" \
+	" AND run_id OPERATOR(pg_catalog.=) $3 AND event_id OPERATOR(pg_catalog.=) $4"
+#define outbox_datums(row) \
+	Int16GetDatum((row)->key.shard), TimestampTzGetDatum((row)->due_at), \
+	uuid_datum(&(row)->key.run_id), Int64GetDatum((row)->event_id)
+
+/* store_due_outbox -- locks up to "limit" due rows, the oldest first. */
+List *
+store_due_outbox(TimestampTz now, int limit)
+{
+	static Statement due = {
+		"SELECT shard, due_at, run_id, event_id, namespace_id, failures, effect"
+		" FROM temporal.outbox WHERE shard OPERATOR(pg_catalog.=) $1"
+		" AND due_at OPERATOR(pg_catalog.<=) $2"
+		" ORDER BY due_at, run_id, event_id LIMIT $3 FOR UPDATE SKIP LOCKED",
+		3, {INT2OID, TIMESTAMPTZOID, INT8OID}
+	};
+	List	   *rows = NIL;
+
+	for (int shard = 0; shard < store_shard_count(); shard++)
+	{
+		Datum		values[] = {
+			Int16GetDatum(shard), TimestampTzGetDatum(now), Int64GetDatum(limit)
+		};
+		uint64		n = store_run(&due, values, NULL);
+
+		for (uint64 i = 0; i < n; i++)
+		{
+			OutboxRow  *row = palloc0(sizeof(OutboxRow));
+
+			row->key.shard = store_int16(i, 1);
+			row->due_at = store_time(i, 2);
+			row->key.run_id = store_uuid(i, 3);
+			row->event_id = store_int64(i, 4);
+			row->key.namespace_id = store_uuid(i, 5);
+			row->failures = store_int32(i, 6);
+			row->event = store_message(i, 7, &pb__history_event__descriptor);
+			rows = lappend(rows, row);
+		}
+	}
+	return rows;
+}
+
+/* store_earliest_outbox -- 0 if there is none. */
+TimestampTz
+store_earliest_outbox(void)
+{
+	static Statement earliest = {
+		"SELECT due_at FROM temporal.outbox WHERE shard OPERATOR(pg_catalog.=) $1"
+		" ORDER BY due_at LIMIT 1", 1, {INT2OID}
+	};
+	TimestampTz result = 0;
+
+	for (int shard = 0; shard < store_shard_count(); shard++)
+	{
+		Datum		values[] = {Int16GetDatum(shard)};
+
+		if (store_run(&earliest, values, NULL) > 0 &&
+			(result == 0 || store_time(0, 1) < result))
+			result = store_time(0, 1);
+	}
+	return result;
+}
+
+void
+store_drop_outbox(const OutboxRow *row)
+{
+	static Statement drop = {
+		"DELETE FROM temporal.outbox" OUTBOX_KEY_SQL,
+		4, {INT2OID, TIMESTAMPTZOID, UUIDOID, INT8OID}
+	};
+	Datum		values[] = {outbox_datums(row)};
+
+	store_run(&drop, values, NULL);
+}
+
+void
+store_push_back_outbox(const OutboxRow *row, TimestampTz due_at, const char *error)
+{
+	static Statement push_back = {
+		"UPDATE temporal.outbox SET due_at = $5, failures = failures OPERATOR(pg_catalog.+) 1,"
+		" error = $6" OUTBOX_KEY_SQL,
+		6, {INT2OID, TIMESTAMPTZOID, UUIDOID, INT8OID, TIMESTAMPTZOID, TEXTOID}
+	};
+	Datum		values[] = {outbox_datums(row), TimestampTzGetDatum(due_at), text_datum(error)};
+
+	store_run(&push_back, values, NULL);
+}

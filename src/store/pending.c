@@ -1,0 +1,224 @@
+/*
+ * pending.c
+ *	  Loading pending activities, timers and external requests: only those a
+ *	  request names, so that its cost does not grow with how many there are.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "store/plan.h"
+#include "utils/array.h"
+#include "utils/timestamp.h"
+
+#define KEY_SQL \
+	" WHERE shard OPERATOR(pg_catalog.=) $1 AND namespace_id OPERATOR(pg_catalog.=) $2" \
+	" AND run_id OPERATOR(pg_catalog.=) $3"
+#define ACTIVITY_SQL \
+	"SELECT scheduled_event_id, activity_id, scheduled, state FROM temporal.pending_activity" \
+	KEY_SQL
+
+static PendingActivity *
+activity_row(ExecutionState *state, uint64 row)
+{
+	PendingActivity *activity = palloc0(sizeof(PendingActivity));
+
+	activity->scheduled_event_id = store_int64(row, 1);
+	activity->activity_id = store_text(row, 2);
+	activity->scheduled = store_message(row, 3, &pb__history_event__descriptor);
+	activity->state = store_message(row, 4, &pbi__activity_state__descriptor);
+	state->activities = lappend(state->activities, activity);
+	return activity;
+}
+
+PendingActivity *
+store_load_activity(ExecutionState *state, int64 scheduled_event_id, LockMode mode)
+{
+#define ONE_SQL ACTIVITY_SQL " AND scheduled_event_id OPERATOR(pg_catalog.=) $4"
+	static Statement load[] = {
+		[LOCK_NONE] = {ONE_SQL, 4, {INT2OID, UUIDOID, UUIDOID, INT8OID}},
+		[LOCK_WAIT] = {ONE_SQL " FOR UPDATE", 4, {INT2OID, UUIDOID, UUIDOID, INT8OID}},
+		[LOCK_SKIP] = {ONE_SQL " FOR UPDATE SKIP LOCKED", 4, {INT2OID, UUIDOID, UUIDOID, INT8OID}},
+	};
+	Datum		values[] = {key_datums(&state->key), Int64GetDatum(scheduled_event_id)};
+
+	return store_run(&load[mode], values, NULL) == 0 ? NULL : activity_row(state, 0);
+}
+
+PendingActivity *
+store_load_activity_id(ExecutionState *state, const char *activity_id)
+{
+	static Statement load = {
+		ACTIVITY_SQL " AND activity_id OPERATOR(pg_catalog.=) $4 FOR UPDATE",
+		4, {INT2OID, UUIDOID, UUIDOID, TEXTOID}
+	};
+	Datum		values[] = {key_datums(&state->key), text_datum(activity_id)};
+
+	return store_run(&load, values, NULL) == 0 ? NULL : activity_row(state, 0);
+}
+
+/* store_load_activities -- all of them, in the order they were scheduled. */
+void
+store_load_activities(ExecutionState *state)
+{
+	static Statement load = {
+		ACTIVITY_SQL " ORDER BY scheduled_event_id", 3, {INT2OID, UUIDOID, UUIDOID}
+	};
+	Datum		values[] = {key_datums(&state->key)};
+	uint64		n = store_run(&load, values, NULL);
+
+	for (uint64 i = 0; i < n; i++)
+		activity_row(state, i);
+}
+
+static Datum
+text_array(List *strings)
+{
+	Datum	   *elements = palloc((list_length(strings) + 1) * sizeof(Datum));
+	int			n = 0;
+	ListCell   *cell;
+
+	foreach(cell, strings)
+		elements[n++] = text_datum((const char *) lfirst(cell));
+	return PointerGetDatum(construct_array(elements, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+static Datum
+int64_array(List *numbers)
+{
+	Datum	   *elements = palloc((list_length(numbers) + 1) * sizeof(Datum));
+	int			n = 0;
+	ListCell   *cell;
+
+	foreach(cell, numbers)
+		elements[n++] = Int64GetDatum(*(int64 *) lfirst(cell));
+	return PointerGetDatum(construct_array(elements, n, INT8OID, 8, FLOAT8PASSBYVAL,
+										   TYPALIGN_DOUBLE));
+}
+
+static void
+load_timers(ExecutionState *state, Statement *statement, Datum argument)
+{
+	Datum		values[] = {key_datums(&state->key), argument};
+	uint64		n = store_run(statement, values, NULL);
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		PendingTimer *timer = palloc0(sizeof(PendingTimer));
+
+		timer->timer_id = store_text(i, 1);
+		timer->started_event_id = store_int64(i, 2);
+		timer->fire_at = store_time(i, 3);
+		state->timers = lappend(state->timers, timer);
+	}
+}
+
+/*
+ * store_load_named -- the entities that the commands of a completion name.
+ *
+ * Lists of int64 pointers and of strings.  Activities to be cancelled are
+ * locked: a worker may be starting one.
+ */
+void
+store_load_named(ExecutionState *state, List *scheduled_event_ids, List *activity_ids,
+				 List *timer_ids)
+{
+	static Statement by_event = {
+		ACTIVITY_SQL " AND scheduled_event_id OPERATOR(pg_catalog.=) ANY ($4)"
+		" ORDER BY scheduled_event_id FOR UPDATE",
+		4, {INT2OID, UUIDOID, UUIDOID, INT8ARRAYOID}
+	};
+	static Statement by_id = {
+		ACTIVITY_SQL " AND activity_id OPERATOR(pg_catalog.=) ANY ($4)",
+		4, {INT2OID, UUIDOID, UUIDOID, TEXTARRAYOID}
+	};
+	static Statement timers = {
+		"SELECT timer_id, started_event_id, fire_at FROM temporal.pending_timer" KEY_SQL
+		" AND timer_id OPERATOR(pg_catalog.=) ANY ($4)",
+		4, {INT2OID, UUIDOID, UUIDOID, TEXTARRAYOID}
+	};
+
+	if (scheduled_event_ids != NIL && state->run->activity_count > 0)
+	{
+		Datum		values[] = {key_datums(&state->key), int64_array(scheduled_event_ids)};
+		uint64		n = store_run(&by_event, values, NULL);
+
+		for (uint64 i = 0; i < n; i++)
+			activity_row(state, i);
+	}
+	if (activity_ids != NIL && state->run->activity_count > 0)
+	{
+		Datum		values[] = {key_datums(&state->key), text_array(activity_ids)};
+		uint64		n = store_run(&by_id, values, NULL);
+
+		for (uint64 i = 0; i < n; i++)
+			if (state_find_activity(state, store_int64(i, 1)) == NULL)
+				activity_row(state, i);
+	}
+	if (timer_ids != NIL && state->run->timer_count > 0)
+		load_timers(state, &timers, text_array(timer_ids));
+}
+
+/* store_load_due_timers -- in the order in which they fire. */
+void
+store_load_due_timers(ExecutionState *state, TimestampTz now)
+{
+	static Statement due = {
+		"SELECT timer_id, started_event_id, fire_at FROM temporal.pending_timer" KEY_SQL
+		" AND fire_at OPERATOR(pg_catalog.<=) $4 ORDER BY fire_at, started_event_id",
+		4, {INT2OID, UUIDOID, UUIDOID, TIMESTAMPTZOID}
+	};
+
+	if (state->run->timer_count > 0)
+		load_timers(state, &due, TimestampTzGetDatum(now));
+}
+
+/* store_next_timer -- when the first user timer after "after" is due; 0: none. */
+TimestampTz
+store_next_timer(const ExecutionState *state, TimestampTz after)
+{
+	static Statement next = {
+		"SELECT fire_at FROM temporal.pending_timer" KEY_SQL
+		" AND fire_at OPERATOR(pg_catalog.>) $4 ORDER BY fire_at LIMIT 1",
+		4, {INT2OID, UUIDOID, UUIDOID, TIMESTAMPTZOID}
+	};
+	Datum		values[] = {key_datums(&state->key), TimestampTzGetDatum(after)};
+
+	if (state->run->timer_count == 0 || store_run(&next, values, NULL) == 0)
+		return 0;
+	return store_time(0, 1);
+}
+
+PendingExternal *
+store_load_external(ExecutionState *state, int64 initiated_event_id)
+{
+	static Statement load = {
+		"SELECT kind, request_id FROM temporal.pending_external" KEY_SQL
+		" AND initiated_event_id OPERATOR(pg_catalog.=) $4",
+		4, {INT2OID, UUIDOID, UUIDOID, INT8OID}
+	};
+	Datum		values[] = {key_datums(&state->key), Int64GetDatum(initiated_event_id)};
+	PendingExternal *external;
+
+	if (store_run(&load, values, NULL) == 0)
+		return NULL;
+	external = palloc0(sizeof(PendingExternal));
+	external->initiated_event_id = initiated_event_id;
+	external->kind = store_int16(0, 1);
+	external->request_id = store_text(0, 2);
+	state->externals = lappend(state->externals, external);
+	return external;
+}
+
+/* store_delete_orphan_activity -- its run has closed while it was locked. */
+void
+store_delete_orphan_activity(const RunKey *key, int64 scheduled_event_id)
+{
+	static Statement delete = {
+		"DELETE FROM temporal.pending_activity" KEY_SQL
+		" AND scheduled_event_id OPERATOR(pg_catalog.=) $4",
+		4, {INT2OID, UUIDOID, UUIDOID, INT8OID}
+	};
+	Datum		values[] = {key_datums(key), Int64GetDatum(scheduled_event_id)};
+
+	store_run(&delete, values, NULL);
+}

@@ -1,0 +1,218 @@
+/*
+ * plan.c
+ *	  How the store runs its statements.
+ *
+ * Between store_enter() and store_leave() the process acts as the owner of the
+ * extension: callers hold no privilege on our tables.  The planner settings
+ * that could turn an index access into a scan of a table that was empty when
+ * the plan was made are pinned for the same time.  An error in between leaves
+ * through store_restore(), which the boundary of the request calls.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_extension.h"
+#include "miscadmin.h"
+#include "optimizer/cost.h"
+#include "jit/jit.h"
+#include "proto/alloc.h"
+#include "store/plan.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+static Oid	owner = InvalidOid;
+
+static void
+forget_owner(Datum arg, int cache, uint32 hash)
+{
+	owner = InvalidOid;
+}
+
+/* store_owner -- the owner of the extension; cached until roles change. */
+Oid
+store_owner(void)
+{
+	static bool registered = false;
+	Relation	rel;
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+
+	if (!registered)
+	{
+		CacheRegisterSyscacheCallback(AUTHOID, forget_owner, (Datum) 0);
+		CacheRegisterSyscacheCallback(NAMESPACEOID, forget_owner, (Datum) 0);
+		registered = true;
+	}
+	if (OidIsValid(owner))
+		return owner;
+	rel = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ,
+				CStringGetDatum("temporal"));
+	scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	if (!OidIsValid(owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("extension \"temporal\" is not created in this database")));
+	return owner;
+}
+
+void
+store_enter(StoreScope *scope)
+{
+	Oid			act_as = store_owner();
+
+	GetUserIdAndSecContext(&scope->user_id, &scope->security_context);
+	scope->seqscan = enable_seqscan;
+	scope->bitmapscan = enable_bitmapscan;
+	scope->jit = jit_enabled;
+	SetUserIdAndSecContext(act_as, scope->security_context | SECURITY_LOCAL_USERID_CHANGE);
+	enable_seqscan = enable_bitmapscan = jit_enabled = false;
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+}
+
+/* store_restore -- what an error must undo; harmless if repeated. */
+void
+store_restore(const StoreScope *scope)
+{
+	SetUserIdAndSecContext(scope->user_id, scope->security_context);
+	enable_seqscan = scope->seqscan;
+	enable_bitmapscan = scope->bitmapscan;
+	jit_enabled = scope->jit;
+}
+
+void
+store_leave(const StoreScope *scope)
+{
+	SPI_finish();
+	store_restore(scope);
+}
+
+/*
+ * store_run -- how many rows it returned or changed.
+ *
+ * SPI hands its rows out in memory of its own; the caller's context stays.
+ */
+uint64
+store_run(Statement *statement, const Datum *values, const char *nulls)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	int			result;
+
+	if (statement->plan == NULL)
+	{
+		SPIPlanPtr	plan = SPI_prepare_cursor(statement->sql, statement->nargs,
+											  statement->types, CURSOR_OPT_GENERIC_PLAN);
+
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not prepare: %s", statement->sql);
+		statement->plan = plan;
+	}
+	if (SPI_tuptable != NULL)
+		SPI_freetuptable(SPI_tuptable);
+	result = SPI_execute_plan(statement->plan, unconstify(Datum *, values), nulls, false, 0);
+	MemoryContextSwitchTo(caller);
+	if (result < 0)
+		elog(ERROR, "could not execute: %s", statement->sql);
+	return SPI_processed;
+}
+
+Datum
+store_value(uint64 row, int column, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+}
+
+static Datum
+not_null(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = store_value(row, column, &isnull);
+
+	if (isnull)
+		elog(ERROR, "column %d is null", column);
+	return value;
+}
+
+int64
+store_int64(uint64 row, int column)
+{
+	return DatumGetInt64(not_null(row, column));
+}
+
+int32
+store_int32(uint64 row, int column)
+{
+	return DatumGetInt32(not_null(row, column));
+}
+
+int16
+store_int16(uint64 row, int column)
+{
+	return DatumGetInt16(not_null(row, column));
+}
+
+/* store_time -- 0 for NULL. */
+TimestampTz
+store_time(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = store_value(row, column, &isnull);
+
+	return isnull ? 0 : DatumGetTimestampTz(value);
+}
+
+char *
+store_text(uint64 row, int column)
+{
+	return TextDatumGetCString(not_null(row, column));
+}
+
+/* store_bytea -- a copy that is not toasted; NULL for NULL. */
+bytea *
+store_bytea(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = store_value(row, column, &isnull);
+
+	return isnull ? NULL : DatumGetByteaPCopy(value);
+}
+
+pg_uuid_t
+store_uuid(uint64 row, int column)
+{
+	return *DatumGetUUIDP(not_null(row, column));
+}
+
+void *
+store_unpack(const ProtobufCMessageDescriptor *descriptor, const bytea *bytes)
+{
+	void	   *message = protobuf_c_message_unpack(descriptor,
+													proto_allocator(CurrentMemoryContext),
+													VARSIZE_ANY_EXHDR(bytes),
+													(const uint8_t *) VARDATA_ANY(bytes));
+
+	if (message == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("stored message of type \"%s\" could not be read", descriptor->name)));
+	return message;
+}
+
+void *
+store_message(uint64 row, int column, const ProtobufCMessageDescriptor *descriptor)
+{
+	bytea	   *bytes = store_bytea(row, column);
+
+	return bytes == NULL ? NULL : store_unpack(descriptor, bytes);
+}

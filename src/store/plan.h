@@ -1,0 +1,48 @@
+/*
+ * plan.h
+ *	  The statements of the store and how they are run; private to the store.
+ */
+#ifndef TEMPORAL_STORE_PLAN_H
+#define TEMPORAL_STORE_PLAN_H
+
+#include "executor/spi.h"
+#include "proto/wire.h"
+#include "store/store.h"
+#include "utils/builtins.h"
+
+typedef struct Statement
+{
+	const char *sql;
+	int			nargs;
+	Oid			types[12];
+	SPIPlanPtr	plan;
+} Statement;
+
+/*
+ * A statement is a static variable beside the function that runs it:
+ *
+ *		static Statement find = {"SELECT ... $1", 1, {UUIDOID}};
+ */
+extern uint64 store_run(Statement *statement, const Datum *values, const char *nulls);
+
+/* Columns of the rows that the last statement returned; numbered from 1. */
+extern Datum store_value(uint64 row, int column, bool *isnull);
+extern int64 store_int64(uint64 row, int column);
+extern int32 store_int32(uint64 row, int column);
+extern int16 store_int16(uint64 row, int column);
+extern TimestampTz store_time(uint64 row, int column);
+extern char *store_text(uint64 row, int column);
+extern bytea *store_bytea(uint64 row, int column);
+extern pg_uuid_t store_uuid(uint64 row, int column);
+extern void *store_message(uint64 row, int column, const ProtobufCMessageDescriptor *descriptor);
+
+/* A stored message back in memory: trusted, so not checked. */
+extern void *store_unpack(const ProtobufCMessageDescriptor *descriptor, const bytea *bytes);
+
+#define message_datum(message) PointerGetDatum(proto_pack_bytea(&(message)->base))
+#define text_datum(string) CStringGetTextDatum(string)
+#define uuid_datum(uuid) UUIDPGetDatum(uuid)
+#define key_datums(key) \
+	Int16GetDatum((key)->shard), uuid_datum(&(key)->namespace_id), uuid_datum(&(key)->run_id)
+
+#endif							/* TEMPORAL_STORE_PLAN_H */

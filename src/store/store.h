@@ -1,0 +1,182 @@
+/*
+ * store.h
+ *	  The whole persistence interface: nothing else touches our tables.
+ *
+ * Everything runs between store_enter() and store_leave(), as the owner of the
+ * extension, with plans that are prepared once in a backend.  Results live in
+ * the memory context that is current at the call.
+ *
+ * Lock order: execution_state, pending rows, current_execution, execution,
+ * task, timer, outbox; of two runs of one workflow id the older first.
+ */
+#ifndef TEMPORAL_STORE_STORE_H
+#define TEMPORAL_STORE_STORE_H
+
+#include "core/transition.h"
+
+/* ---- plan.c: entering, leaving ---- */
+
+typedef struct StoreScope
+{
+	Oid			user_id;
+	int			security_context;
+	bool		seqscan;
+	bool		bitmapscan;
+	bool		jit;
+} StoreScope;
+
+extern void store_enter(StoreScope *scope);
+extern void store_leave(const StoreScope *scope);
+extern void store_restore(const StoreScope *scope);
+extern Oid	store_owner(void);
+
+/* ---- namespace.c ---- */
+
+typedef struct Namespace
+{
+	pg_uuid_t	id;
+	const char *name;
+	int			state;
+	int64		retention;		/* microseconds */
+	TimestampTz created_at;
+	bytea	   *info;			/* UpdateNamespaceInfo message, or NULL */
+	bool		stored;			/* has a row of its own */
+} Namespace;
+
+extern const pg_uuid_t default_namespace_id;
+
+extern Namespace *store_find_namespace(const char *name);
+extern Namespace *store_find_namespace_id(const pg_uuid_t *id);
+extern bool store_insert_namespace(const Namespace *namespace);
+extern void store_update_namespace(const Namespace *namespace);
+extern List *store_list_namespaces(const char *after, int limit);
+extern List *store_attribute_types(const pg_uuid_t *namespace_id);
+extern bool store_adopted(void);
+extern void store_adopt(void);
+extern int	store_shard_count(void);
+
+/* What a role may do: bits, for one task queue or ("" matches) all. */
+typedef struct AccessRow
+{
+	const char *role_name;
+	const char *right;
+	const char *task_queue;
+} AccessRow;
+
+extern List *store_access(const pg_uuid_t *namespace_id);
+
+/* ---- execution.c ---- */
+
+typedef enum LockMode
+{
+	LOCK_NONE,
+	LOCK_WAIT,
+	LOCK_SKIP
+} LockMode;
+
+typedef struct CurrentRun
+{
+	pg_uuid_t	run_id;
+	int			status;
+} CurrentRun;
+
+extern RunKey store_key(const pg_uuid_t *namespace_id, const char *workflow_id);
+extern bool store_current_run(const RunKey *key, const char *workflow_id, bool lock,
+							  CurrentRun *current);
+extern bool store_insert_current(const RunKey *key, const char *workflow_id);
+extern void store_update_current(const RunKey *key, const char *workflow_id);
+extern void store_load_attributes(const RunKey *key, Pb__Memo **memo,
+								  Pb__SearchAttributes **search_attributes);
+extern ExecutionState *store_load_run(const RunKey *key, LockMode mode);
+extern bool store_signal_seen(const RunKey *key, const char *request_id);
+extern bool store_delete_run(const RunKey *key);
+extern bool store_find_run(const pg_uuid_t *namespace_id, const pg_uuid_t *run_id, RunKey *key);
+
+/* ---- pending.c ---- */
+
+extern PendingActivity *store_load_activity(ExecutionState *state, int64 scheduled_event_id,
+											LockMode mode);
+extern PendingActivity *store_load_activity_id(ExecutionState *state, const char *activity_id);
+extern void store_load_activities(ExecutionState *state);
+extern void store_load_named(ExecutionState *state, List *scheduled_event_ids, List *activity_ids,
+							 List *timer_ids);
+extern void store_load_due_timers(ExecutionState *state, TimestampTz now);
+extern TimestampTz store_next_timer(const ExecutionState *state, TimestampTz after);
+extern PendingExternal *store_load_external(ExecutionState *state, int64 initiated_event_id);
+extern void store_delete_orphan_activity(const RunKey *key, int64 scheduled_event_id);
+
+/* ---- history.c ---- */
+
+typedef struct HistoryBatch
+{
+	int64		first_event_id;
+	int			event_count;
+	bytea	   *events;			/* a History message */
+} HistoryBatch;
+
+extern List *store_read_history(const RunKey *key, int64 from, int64 before, int max_events,
+								bool reverse);
+extern Pb__HistoryEvent *store_read_event(const RunKey *key, int64 event_id);
+
+/* ---- task.c ---- */
+
+typedef struct TaskRow
+{
+	RunKey		key;
+	int64		event_id;
+	int32		stamp;
+	int			priority;
+	int64		pass;
+	TimestampTz created_at;
+	const char *queue;
+	uint64		queue_id;
+} TaskRow;
+
+extern List *store_peek_tasks(const pg_uuid_t *namespace_id, int kind, const char *queue,
+							  int limit, TimestampTz not_before);
+extern void store_drop_task(const TaskRow *task);
+extern void store_backlog(const pg_uuid_t *namespace_id, int kind, const char *queue,
+						  int64 *count, TimestampTz *oldest);
+
+/* ---- timer.c ---- */
+
+typedef struct TimerRow
+{
+	RunKey		key;
+	TimerKind	kind;
+	TimestampTz fire_at;
+	int64		event_id;
+	int			failures;
+} TimerRow;
+
+extern List *store_due_timers(TimestampTz now, int limit);
+extern TimestampTz store_earliest_timer(void);
+extern void store_drop_timer(const TimerRow *timer);
+extern void store_push_back_timer(const TimerRow *timer, TimestampTz fire_at, const char *error);
+
+/* ---- outbox.c ---- */
+
+typedef struct OutboxRow
+{
+	RunKey		key;
+	TimestampTz due_at;
+	int64		event_id;
+	int			failures;
+	Pb__HistoryEvent *event;
+} OutboxRow;
+
+extern List *store_due_outbox(TimestampTz now, int limit);
+extern TimestampTz store_earliest_outbox(void);
+extern void store_drop_outbox(const OutboxRow *row);
+extern void store_push_back_outbox(const OutboxRow *row, TimestampTz due_at, const char *error);
+
+/* ---- commit.c ---- */
+
+/*
+ * Writes a closed transition.  The run must be locked, or new; for a change of
+ * one activity only (no events) its row.
+ */
+extern void store_commit(Transition *transition, int64 retention);
+extern void store_commit_activity(Transition *transition, PendingActivity *activity);
+
+#endif							/* TEMPORAL_STORE_STORE_H */

@@ -1,0 +1,109 @@
+/*
+ * task.c
+ *	  Offers of tasks: finding and dropping them.
+ *
+ * Offers are read under SKIP LOCKED, so two pollers never see the same one,
+ * and a poller whose transaction is rolled back gives it back.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "store/plan.h"
+#include "utils/timestamp.h"
+
+/* Locks up to "limit" offers of one shard, best first. */
+static List *
+peek_shard(const RunKey *key, uint64 queue_id, int limit, TimestampTz not_before)
+{
+	static Statement peek = {
+		"SELECT run_id, event_id, stamp, priority, pass, created_at, queue FROM temporal.task"
+		" WHERE shard OPERATOR(pg_catalog.=) $1 AND queue_id OPERATOR(pg_catalog.=) $2"
+		" AND created_at OPERATOR(pg_catalog.>=) $4"
+		" ORDER BY priority, pass, created_at, run_id, event_id LIMIT $3 FOR UPDATE SKIP LOCKED",
+		4, {INT2OID, INT8OID, INT8OID, TIMESTAMPTZOID}
+	};
+	Datum		values[] = {
+		Int16GetDatum(key->shard), Int64GetDatum((int64) queue_id), Int64GetDatum(limit),
+		TimestampTzGetDatum(not_before)
+	};
+	uint64		n = store_run(&peek, values, NULL);
+	List	   *tasks = NIL;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		TaskRow    *task = palloc0(sizeof(TaskRow));
+
+		task->key = *key;
+		task->key.run_id = store_uuid(i, 1);
+		task->event_id = store_int64(i, 2);
+		task->stamp = store_int32(i, 3);
+		task->priority = store_int16(i, 4);
+		task->pass = store_int64(i, 5);
+		task->created_at = store_time(i, 6);
+		task->queue = store_text(i, 7);
+		task->queue_id = queue_id;
+		tasks = lappend(tasks, task);
+	}
+	return tasks;
+}
+
+/*
+ * store_peek_tasks -- locks up to "limit" offers of a queue, best first.
+ *
+ * Whoever takes one deletes it; one that is left stays locked until the end of
+ * the transaction, so the limit should be what can be taken now.
+ */
+List *
+store_peek_tasks(const pg_uuid_t *namespace_id, int kind, const char *queue, int limit,
+				 TimestampTz not_before)
+{
+	List	   *tasks = NIL;
+	RunKey		key;
+
+	memset(&key, 0, sizeof(key));
+	key.namespace_id = *namespace_id;
+	for (key.shard = 0; key.shard < store_shard_count() && list_length(tasks) < limit; key.shard++)
+		tasks = list_concat(tasks, peek_shard(&key, ident_queue(namespace_id, kind, queue),
+											  limit - list_length(tasks), not_before));
+	return tasks;
+}
+
+void
+store_drop_task(const TaskRow *task)
+{
+	static Statement drop = {
+		"DELETE FROM temporal.task WHERE shard OPERATOR(pg_catalog.=) $1"
+		" AND queue_id OPERATOR(pg_catalog.=) $2 AND priority OPERATOR(pg_catalog.=) $3"
+		" AND pass OPERATOR(pg_catalog.=) $4 AND created_at OPERATOR(pg_catalog.=) $5"
+		" AND run_id OPERATOR(pg_catalog.=) $6 AND event_id OPERATOR(pg_catalog.=) $7",
+		7, {INT2OID, INT8OID, INT2OID, INT8OID, TIMESTAMPTZOID, UUIDOID, INT8OID}
+	};
+	Datum		values[] = {
+		Int16GetDatum(task->key.shard), Int64GetDatum((int64) task->queue_id),
+		Int16GetDatum(task->priority), Int64GetDatum(task->pass),
+		TimestampTzGetDatum(task->created_at), uuid_datum(&task->key.run_id),
+		Int64GetDatum(task->event_id)
+	};
+
+	store_run(&drop, values, NULL);
+}
+
+/* store_backlog -- how many offers a queue has, and when the oldest was made. */
+void
+store_backlog(const pg_uuid_t *namespace_id, int kind, const char *queue, int64 *count,
+			  TimestampTz *oldest)
+{
+	static Statement backlog = {
+		"SELECT count(*), min(created_at) FROM temporal.task"
+		" WHERE shard OPERATOR(pg_catalog.<) $1 AND queue_id OPERATOR(pg_catalog.=) $2",
+		2, {INT2OID, INT8OID}
+	};
+	Datum		values[] = {
+		Int16GetDatum(store_shard_count()),
+		Int64GetDatum((int64) ident_queue(namespace_id, kind, queue))
+	};
+
+	store_run(&backlog, values, NULL);
+	*count = store_int64(0, 1);
+	*oldest = store_time(0, 2);
+}

@@ -1,0 +1,101 @@
+/*
+ * timer.c
+ *	  Deadlines: which are due, and what becomes of a row that was looked at.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "store/plan.h"
+#include "utils/timestamp.h"
+
+#define TIMER_KEY_SQL \
+	" WHERE shard OPERATOR(pg_catalog.=) $1 AND fire_at OPERATOR(pg_catalog.=) $2" \
+	" AND run_id OPERATOR(pg_catalog.=) $3 AND kind OPERATOR(pg_catalog.=) $4" \
+	" AND event_id OPERATOR(pg_catalog.=) $5"
+#define timer_datums(timer) \
+	Int16GetDatum((timer)->key.shard), TimestampTzGetDatum((timer)->fire_at), \
+	uuid_datum(&(timer)->key.run_id), Int16GetDatum((timer)->kind), \
+	Int64GetDatum((timer)->event_id)
+
+/* store_due_timers -- locks up to "limit" due rows, the oldest first. */
+List *
+store_due_timers(TimestampTz now, int limit)
+{
+	static Statement due = {
+		"SELECT fire_at, run_id, kind, event_id, namespace_id, failures, shard FROM temporal.timer"
+		" WHERE shard OPERATOR(pg_catalog.=) $1 AND fire_at OPERATOR(pg_catalog.<=) $2"
+		" ORDER BY fire_at, run_id, kind, event_id LIMIT $3 FOR UPDATE SKIP LOCKED",
+		3, {INT2OID, TIMESTAMPTZOID, INT8OID}
+	};
+	List	   *timers = NIL;
+
+	for (int shard = 0; shard < store_shard_count(); shard++)
+	{
+		Datum		values[] = {
+			Int16GetDatum(shard), TimestampTzGetDatum(now), Int64GetDatum(limit)
+		};
+		uint64		n = store_run(&due, values, NULL);
+
+		for (uint64 i = 0; i < n; i++)
+		{
+			TimerRow   *timer = palloc0(sizeof(TimerRow));
+
+			timer->fire_at = store_time(i, 1);
+			timer->key.run_id = store_uuid(i, 2);
+			timer->kind = store_int16(i, 3);
+			timer->event_id = store_int64(i, 4);
+			timer->key.namespace_id = store_uuid(i, 5);
+			timer->failures = store_int32(i, 6);
+			timer->key.shard = store_int16(i, 7);
+			timers = lappend(timers, timer);
+		}
+	}
+	return timers;
+}
+
+/* store_earliest_timer -- 0 if there is none. */
+TimestampTz
+store_earliest_timer(void)
+{
+	static Statement earliest = {
+		"SELECT fire_at FROM temporal.timer WHERE shard OPERATOR(pg_catalog.=) $1"
+		" ORDER BY fire_at LIMIT 1", 1, {INT2OID}
+	};
+	TimestampTz result = 0;
+
+	for (int shard = 0; shard < store_shard_count(); shard++)
+	{
+		Datum		values[] = {Int16GetDatum(shard)};
+
+		if (store_run(&earliest, values, NULL) > 0 &&
+			(result == 0 || store_time(0, 1) < result))
+			result = store_time(0, 1);
+	}
+	return result;
+}
+
+void
+store_drop_timer(const TimerRow *timer)
+{
+	static Statement drop = {
+		"DELETE FROM temporal.timer" TIMER_KEY_SQL,
+		5, {INT2OID, TIMESTAMPTZOID, UUIDOID, INT2OID, INT8OID}
+	};
+	Datum		values[] = {timer_datums(timer)};
+
+	store_run(&drop, values, NULL);
+}
+
+/* store_push_back_timer -- firing it failed; it is tried again at "fire_at". */
+void
+store_push_back_timer(const TimerRow *timer, TimestampTz fire_at, const char *error)
+{
+	static Statement push_back = {
+		"UPDATE temporal.timer SET fire_at = $6, failures = failures OPERATOR(pg_catalog.+) 1,"
+		" error = $7" TIMER_KEY_SQL,
+		7, {INT2OID, TIMESTAMPTZOID, UUIDOID, INT2OID, INT8OID, TIMESTAMPTZOID, TEXTOID}
+	};
+	Datum		values[] = {timer_datums(timer), TimestampTzGetDatum(fire_at), text_datum(error)};
+
+	store_run(&push_back, values, NULL);
+}
