@@ -35,8 +35,9 @@ PG_CONFIG  ?= pg_config
 PGXS       := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-sql/temporal--$(EXTVERSION).sql: $(SQL_PARTS)
-	cat $^ > $@
+# The folder stands for parts that were deleted.
+sql/temporal--$(EXTVERSION).sql: $(SQL_PARTS) sql/parts
+	cat $(SQL_PARTS) > $@
 
 # Every object may include a generated header, so all wait for all of them.
 $(OBJS) $(OBJS:.o=.bc): $(PROTO_H)
