@@ -1,0 +1,96 @@
+/*
+ * stat.c
+ *	  What shared memory knows, as rows.
+ *
+ * Who may not read the statistics of others sees the workers of this database
+ * and the launcher.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_authid.h"
+#include "commands/dbcommands.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "wake/process.h"
+#include "wake/wake.h"
+
+#define WORKER_COLUMNS 10
+#define POLLER_COLUMNS 3
+
+PG_FUNCTION_INFO_V1(temporal_stat_workers);
+PG_FUNCTION_INFO_V1(temporal_pollers);
+
+/* An empty text is shown as NULL. */
+static void
+set_text(Datum *value, bool *is_null, const char *text)
+{
+	*is_null = text == NULL || text[0] == '\0';
+	if (!*is_null)
+		*value = CStringGetTextDatum(text);
+}
+
+static void
+put_worker(ReturnSetInfo *result, const ProcessInfo *info)
+{
+	Datum values[WORKER_COLUMNS] = {0};
+	bool nulls[WORKER_COLUMNS] = {0};
+
+	set_text(&values[0], &nulls[0], get_database_name(info->database));
+	values[1] = CStringGetTextDatum(process_kind_name(info->kind));
+	values[2] = Int32GetDatum(info->pid);
+	nulls[2] = info->pid == 0;
+	values[3] = CStringGetTextDatum(process_state_name(info->state));
+	values[4] = TimestampTzGetDatum(info->started);
+	nulls[4] = info->pid == 0;
+	values[5] = Int64GetDatum(info->ticks);
+	values[6] = Int64GetDatum(info->transactions);
+	values[7] = Int64GetDatum(info->items);
+	set_text(&values[8], &nulls[8], info->last_error);
+	set_text(&values[9], &nulls[9], info->note);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/* temporal.stat_workers() -- our background workers, one row each. */
+Datum
+temporal_stat_workers(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	bool all = has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
+	ProcessInfo info;
+	int cursor = 0;
+
+	InitMaterializedSRF(fcinfo, 0);
+	while (process_next(&cursor, &info))
+	{
+		if (all || info.kind == PROCESS_LAUNCHER || info.database == MyDatabaseId)
+			put_worker(result, &info);
+	}
+	return (Datum) 0;
+}
+
+/* temporal.pollers() -- who polled which queue of this database, and when. */
+Datum
+temporal_pollers(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	WakePoller poller;
+	int cursor = 0;
+
+	InitMaterializedSRF(fcinfo, 0);
+	while (wake_next_poller(&cursor, &poller))
+	{
+		Datum values[POLLER_COLUMNS];
+		bool nulls[POLLER_COLUMNS] = {0};
+
+		values[0] = Int64GetDatum((int64) poller.queue_id);
+		values[1] = CStringGetTextDatum(poller.identity);
+		values[2] = TimestampTzGetDatum(poller.last_access);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
