@@ -21,8 +21,9 @@
 #include "proto/time.h"
 #include "proto/wire.h"
 
-/* How much of a refused value an error message shows. */
+/* How much of a refused value, and of a long path, an error message shows. */
 #define SHOWN_VALUE_BYTES 100
+#define SHOWN_LEVELS 10
 
 
 /*
@@ -55,14 +56,20 @@ json_place_key(const JsonPlace *parent, const char *key)
 }
 
 /*
- * append_place -- such as commands[0].startTimerCommandAttributes.timerId.
+ * append_place -- such as commands[0].startTimerCommandAttributes.timerId, the
+ * innermost "levels" of it.
  */
 static void
-append_place(StringInfo out, const JsonPlace *place)
+append_place(StringInfo out, const JsonPlace *place, int levels)
 {
 	if (place->parent == NULL)
 		return;
-	append_place(out, place->parent);
+	if (levels == 0)
+	{
+		appendStringInfoString(out, "...");
+		return;
+	}
+	append_place(out, place->parent, levels - 1);
 	if (place->field != NULL)
 		appendStringInfo(out, "%s%s", out->len > 0 ? "." : "", place->field);
 	else if (place->key != NULL)
@@ -77,7 +84,7 @@ place_text(const JsonPlace *place)
 	StringInfoData out;
 
 	initStringInfo(&out);
-	append_place(&out, place);
+	append_place(&out, place, SHOWN_LEVELS);
 	return out.data;
 }
 

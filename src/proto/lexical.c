@@ -86,7 +86,8 @@ base64_digit(char c)
 /*
  * base64_decode -- from the standard or the URL alphabet, padded or not.
  *
- * No bytes are a NULL pointer, as protobuf-c wants it.
+ * Line ends are skipped: encode() of PostgreSQL breaks lines.  No bytes are a
+ * NULL pointer, as protobuf-c wants it.
  */
 bool
 base64_decode(const char *text, size_t len, uint8 **data, size_t *data_len)
@@ -94,33 +95,40 @@ base64_decode(const char *text, size_t len, uint8 **data, size_t *data_len)
 	uint8	   *out;
 	uint32		bits = 0;
 	int			n_bits = 0;
+	size_t		n_digits = 0;
+	size_t		n_pads = 0;
 
 	*data = NULL;
 	*data_len = 0;
-	if (len % 4 == 0 && len > 0 && text[len - 1] == '=')
-		len -= text[len - 2] == '=' ? 2 : 1;
-	if (len % 4 == 1)
-		return false;
 	if (len == 0)
 		return true;
-
-	out = palloc(len / 4 * 3 + 2);
-	*data = out;
+	out = palloc(len / 4 * 3 + 3);
 	for (size_t i = 0; i < len; i++)
 	{
 		int			digit = base64_digit(text[i]);
 
-		if (digit < 0)
+		if (text[i] == '\n' || text[i] == '\r')
+			continue;
+		if (text[i] == '=')
+			n_pads++;
+		else if (digit < 0 || n_pads > 0)
 			return false;
-		bits = bits << 6 | digit;
-		n_bits += 6;
-		if (n_bits >= 8)
+		else
 		{
-			n_bits -= 8;
-			*out++ = bits >> n_bits & 0xff;
+			bits = bits << 6 | digit;
+			n_bits += 6;
+			n_digits++;
+			if (n_bits >= 8)
+			{
+				n_bits -= 8;
+				out[(*data_len)++] = bits >> n_bits & 0xff;
+			}
 		}
 	}
-	*data_len = out - *data;
+	if (n_digits % 4 == 1 || (n_pads > 0 && (n_pads > 2 || (n_digits + n_pads) % 4 != 0)))
+		return false;
+	if (*data_len > 0)
+		*data = out;
 	return true;
 }
 

@@ -32,6 +32,9 @@
 #define MAX_UNPACKED_SIZE ((size_t) 256 * 1024 * 1024)
 #define UNPACKED_FIELD_SIZE 48
 
+/* How much of a long path a message shows. */
+#define SHOWN_LEVELS 10
+
 /* Our largest message has 70 fields. */
 #define MAX_FIELDS 256
 
@@ -56,14 +59,17 @@ typedef struct WireMessage
 static const char *check_message(WireCheck *check, WireMessage *message);
 
 /*
- * field_path -- the names of the fields that lead to the one being read.
+ * field_path -- the names of the fields that lead to the one being read, the
+ * innermost "levels" of them.
  */
-static char *
-field_path(const WireMessage *message)
+static const char *
+field_path(const WireMessage *message, int levels)
 {
+	if (levels == 0)
+		return "...";
 	if (message->parent == NULL)
-		return psprintf("%s", message->field->name);
-	return psprintf("%s.%s", field_path(message->parent), message->field->name);
+		return message->field->name;
+	return psprintf("%s.%s", field_path(message->parent, levels - 1), message->field->name);
 }
 
 /*
@@ -76,7 +82,7 @@ reject(const WireMessage *message, const char *problem)
 	if (message->field == NULL && message->parent == NULL)
 		return psprintf("%s", problem);
 	return psprintf("field \"%s\": %s",
-					field_path(message->field ? message : message->parent), problem);
+					field_path(message->field ? message : message->parent, SHOWN_LEVELS), problem);
 }
 
 /*
