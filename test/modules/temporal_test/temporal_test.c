@@ -1,0 +1,106 @@
+/*
+ * temporal_test.c
+ *	  The inner parts of temporal, callable from SQL for tests.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+
+#include "base/compat.h"
+#include "proto/json.h"
+#include "proto/payload.h"
+#include "proto/wire.h"
+
+#include "descriptors.h"
+
+PG_MODULE_MAGIC;
+
+PG_FUNCTION_INFO_V1(temporal_test_json_roundtrip);
+PG_FUNCTION_INFO_V1(temporal_test_wire_check);
+PG_FUNCTION_INFO_V1(temporal_test_to_wire);
+PG_FUNCTION_INFO_V1(temporal_test_from_wire);
+PG_FUNCTION_INFO_V1(temporal_test_wire_roundtrip);
+PG_FUNCTION_INFO_V1(temporal_test_payload_roundtrip);
+PG_FUNCTION_INFO_V1(temporal_test_payloads_roundtrip);
+
+/*
+ * find_message -- any message of ours by its full name.
+ */
+static const ProtobufCMessageDescriptor *
+find_message(const text *name)
+{
+	char	   *full_name = text_to_cstring(name);
+
+	for (int i = 0; i < lengthof(all_messages); i++)
+	{
+		if (strcmp(all_messages[i]->name, full_name) == 0)
+			return all_messages[i];
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("message type \"%s\" does not exist", full_name)));
+}
+
+static void *
+unpack_bytea(const ProtobufCMessageDescriptor *descriptor, const bytea *bytes)
+{
+	return proto_unpack(descriptor, (const uint8 *) VARDATA_ANY(bytes),
+						VARSIZE_ANY_EXHDR(bytes));
+}
+
+Datum
+temporal_test_json_roundtrip(PG_FUNCTION_ARGS)
+{
+	ProtobufCMessage *message = json_to_message(find_message(PG_GETARG_TEXT_PP(0)),
+												PG_GETARG_JSONB_P(1));
+
+	PG_RETURN_JSONB_P(message_to_json(proto_copy(message), PG_GETARG_BOOL(2)));
+}
+
+Datum
+temporal_test_wire_check(PG_FUNCTION_ARGS)
+{
+	bytea	   *bytes = PG_GETARG_BYTEA_PP(1);
+	const char *problem = wire_check(find_message(PG_GETARG_TEXT_PP(0)),
+									 (const uint8 *) VARDATA_ANY(bytes),
+									 VARSIZE_ANY_EXHDR(bytes));
+
+	if (problem == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(problem));
+}
+
+Datum
+temporal_test_to_wire(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BYTEA_P(proto_pack_bytea(json_to_message(find_message(PG_GETARG_TEXT_PP(0)),
+													   PG_GETARG_JSONB_P(1))));
+}
+
+Datum
+temporal_test_from_wire(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_JSONB_P(message_to_json(unpack_bytea(find_message(PG_GETARG_TEXT_PP(0)),
+												   PG_GETARG_BYTEA_PP(1)),
+									  PG_GETARG_BOOL(2)));
+}
+
+Datum
+temporal_test_wire_roundtrip(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BYTEA_P(proto_pack_bytea(unpack_bytea(find_message(PG_GETARG_TEXT_PP(0)),
+													PG_GETARG_BYTEA_PP(1))));
+}
+
+Datum
+temporal_test_payload_roundtrip(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_JSONB_P(payload_to_jsonb(payload_from_jsonb(PG_GETARG_JSONB_P(0))));
+}
+
+Datum
+temporal_test_payloads_roundtrip(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_JSONB_P(message_to_json(&payloads_from_jsonb(PG_GETARG_JSONB_P(0))->base, true));
+}
