@@ -32,6 +32,7 @@
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "tcop/tcopprot.h"
+#include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -62,6 +63,7 @@ typedef struct WorkerPlan
 {
 	TimestampTz start_at;           /* not before this time */
 	bool poked;                     /* look again when it has ended */
+	bool lacks_slot;                /* the postmaster had no room for it */
 	int failures;                   /* in a row */
 	BackgroundWorkerHandle *handle; /* while it is starting */
 } WorkerPlan;
@@ -142,17 +144,31 @@ delay(WorkerPlan *plan)
 	plan->start_at = clock_wall_now() + ms * 1000;
 }
 
+/*
+ * The postmaster has no room for a worker.
+ *
+ * While a worker of ours is looking for the extension it may have the last
+ * slot and soon be gone: its end sets our latch.  Else we try again later,
+ * and say so once until no worker lacks a slot any more.
+ */
 static void
-log_full(void)
+no_room(WorkerPlan *plan, int slot)
 {
-	if (full_logged)
+	process_wait(slot, "no background worker slot is free, increase max_worker_processes");
+	if (starting > 0)
+	{
+		starting = MAX_STARTING;
 		return;
+	}
+	plan->lacks_slot = true;
+	delay(plan);
+	if (!full_logged)
+		ereport(LOG,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("could not start a temporal worker: no background worker slot is free"),
+				 errhint("Increase \"max_worker_processes\"; until then some databases are not "
+						 "served.")));
 	full_logged = true;
-	ereport(LOG,
-			(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-			 errmsg("could not start a temporal worker: no background worker slot is free"),
-			 errhint("Increase \"max_worker_processes\"; until then some databases are not "
-					 "served.")));
 }
 
 static void
@@ -162,20 +178,15 @@ start(Oid database, int k, WorkerPlan *plan)
 	int slot = process_prepare(database, worker_kinds[k].kind, &generation);
 
 	if (slot < 0)
-	{
 		delay(plan);
-		return;
-	}
-	plan->poked = false;
-	if (register_worker(database, k, slot, generation, plan))
+	else if (!register_worker(database, k, slot, generation, plan))
+		no_room(plan, slot);
+	else
 	{
+		plan->poked = false;
+		plan->lacks_slot = false;
 		starting++;
-		full_logged = false;
-		return;
 	}
-	log_full();
-	process_wait(slot, "no background worker slot is free, increase max_worker_processes");
-	delay(plan);
 }
 
 /* A worker has ended: decides when it is started again. */
@@ -390,6 +401,7 @@ next_start(Database *database)
 static long
 launcher_turn(void)
 {
+	bool lacking = false;
 	TimestampTz next;
 	HASH_SEQ_STATUS status;
 	Database *database;
@@ -406,12 +418,16 @@ launcher_turn(void)
 			continue;
 		}
 		for (int k = 0; k < lengthof(worker_kinds); k++)
+		{
 			attend(database, k);
+			lacking |= database->plans[k].lacks_slot;
+		}
 
 		/* The end of a hold or of a start sets our latch. */
 		if (starting < MAX_STARTING && !process_is_held(database->oid))
 			next = Min(next, next_start(database));
 	}
+	full_logged &= lacking;
 	return clock_wall_ms_until(next, FOREVER_MS);
 }
 
@@ -437,5 +453,6 @@ temporal_launcher_main(Datum arg)
 
 	process_forget_unattached();
 	make_hash();
+	SetConfigOption("application_name", "temporal launcher", PGC_USERSET, PGC_S_OVERRIDE);
 	worker_loop(launcher_turn, WAIT_EVENT_LAUNCHER_MAIN);
 }
