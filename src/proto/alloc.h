@@ -9,4 +9,4 @@
 
 extern ProtobufCAllocator *proto_allocator(MemoryContext cxt);
 
-#endif							/* TEMPORAL_PROTO_ALLOC_H */
+#endif /* TEMPORAL_PROTO_ALLOC_H */

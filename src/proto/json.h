@@ -12,4 +12,4 @@
 extern void *json_to_message(const ProtobufCMessageDescriptor *descriptor, Jsonb *json);
 extern Jsonb *message_to_json(const ProtobufCMessage *message, bool shorthand);
 
-#endif							/* TEMPORAL_PROTO_JSON_H */
+#endif /* TEMPORAL_PROTO_JSON_H */

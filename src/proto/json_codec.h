@@ -18,36 +18,34 @@
 typedef struct JsonPlace
 {
 	const struct JsonPlace *parent;
-	const char *field;			/* JSON name of a field, or NULL */
-	const char *key;			/* key of a map, or NULL */
-	int			index;			/* of a list, unless field or key is set */
-	int			depth;			/* enclosing messages, as on the wire */
+	const char *field; /* JSON name of a field, or NULL */
+	const char *key;   /* key of a map, or NULL */
+	int index;         /* of a list, unless field or key is set */
+	int depth;         /* enclosing messages, as on the wire */
 } JsonPlace;
 
 typedef struct JsonWriter
 {
 	JsonbParseState *state;
-	JsonbValue *result;			/* the whole, once all is written */
-	bool		shorthand;		/* of payloads */
-	int			depth;			/* enclosing messages, those in an Any too */
+	JsonbValue *result; /* the whole, once all is written */
+	bool shorthand;     /* of payloads */
+	int depth;          /* enclosing messages, those in an Any too */
 } JsonWriter;
 
 /* A message that is something else than an object of its fields. */
 typedef struct JsonForm
 {
 	const ProtobufCMessageDescriptor *descriptor;
-	void	   *(*read) (const JsonPlace *place, const JsonbValue *value);
-	void		(*write) (JsonWriter *writer, const ProtobufCMessage *message);
+	void *(*read)(const JsonPlace *place, const JsonbValue *value);
+	void (*write)(JsonWriter *writer, const ProtobufCMessage *message);
 } JsonForm;
 
 #define FIELD_AT(type, message, offset) ((type *) ((char *) (message) + (offset)))
 
 /* json_read.c */
-extern void *json_read_message(const JsonPlace *place,
-							   const ProtobufCMessageDescriptor *descriptor,
+extern void *json_read_message(const JsonPlace *place, const ProtobufCMessageDescriptor *descriptor,
 							   const JsonbValue *value);
-extern void *json_read_object(const JsonPlace *place,
-							  const ProtobufCMessageDescriptor *descriptor,
+extern void *json_read_object(const JsonPlace *place, const ProtobufCMessageDescriptor *descriptor,
 							  const JsonbValue *value, const char *ignored_key);
 extern void json_read_value(const JsonPlace *place, const ProtobufCFieldDescriptor *field,
 							const JsonbValue *value, void *out);
@@ -95,4 +93,4 @@ extern void *payloads_read(const JsonPlace *place, const JsonbValue *value);
 extern void payloads_write(JsonWriter *writer, const ProtobufCMessage *message);
 extern void payload_write_field(JsonWriter *writer, const ProtobufCMessage *message);
 
-#endif							/* TEMPORAL_PROTO_JSON_CODEC_H */
+#endif /* TEMPORAL_PROTO_JSON_CODEC_H */

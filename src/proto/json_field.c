@@ -13,7 +13,7 @@ bool
 json_is_map(const ProtobufCFieldDescriptor *field)
 {
 	const ProtobufCMessageDescriptor *entry = field->descriptor;
-	size_t		len;
+	size_t len;
 
 	if (field->label != PROTOBUF_C_LABEL_REPEATED || field->type != PROTOBUF_C_TYPE_MESSAGE ||
 		entry->n_fields != 2 || strcmp(entry->fields[0].name, "key") != 0 ||
@@ -56,8 +56,8 @@ json_element_size(ProtobufCType type)
 char *
 json_name(const char *proto_name)
 {
-	char	   *result = palloc(strlen(proto_name) + 1);
-	char	   *out = result;
+	char *result = palloc(strlen(proto_name) + 1);
+	char *out = result;
 
 	for (const char *in = proto_name; *in != '\0'; in++)
 	{
@@ -77,11 +77,11 @@ bool
 json_name_matches(const char *proto_name, const char *name, size_t len)
 {
 	const char *in = proto_name;
-	size_t		i;
+	size_t i;
 
 	for (i = 0; i < len && *in != '\0'; i++, in++)
 	{
-		char		expected = *in;
+		char expected = *in;
 
 		if (expected == '_' && name[i] != '_')
 		{
@@ -105,7 +105,7 @@ strip_type_prefix(const char *type_name, const char *value_name)
 {
 	for (const char *in = type_name; *in != '\0'; in++)
 	{
-		bool		upper = *in >= 'A' && *in <= 'Z';
+		bool upper = *in >= 'A' && *in <= 'Z';
 
 		if (upper && in > type_name && *value_name++ != '_')
 			return NULL;
@@ -121,11 +121,11 @@ strip_type_prefix(const char *type_name, const char *value_name)
 static bool
 is_pascal_case(const char *name, const char *text)
 {
-	bool		word_start = true;
+	bool word_start = true;
 
 	for (; *name != '\0'; name++)
 	{
-		char		expected = *name;
+		char expected = *name;
 
 		if (expected == '_')
 		{

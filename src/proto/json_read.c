@@ -25,7 +25,6 @@
 #define SHOWN_VALUE_BYTES 100
 #define SHOWN_LEVELS 10
 
-
 /*
  * Places
  */
@@ -33,7 +32,7 @@
 JsonPlace
 json_place_field(const JsonPlace *parent, const char *name)
 {
-	JsonPlace	place = {.parent = parent, .field = name, .depth = parent->depth + 1};
+	JsonPlace place = {.parent = parent, .field = name, .depth = parent->depth + 1};
 
 	return place;
 }
@@ -41,7 +40,7 @@ json_place_field(const JsonPlace *parent, const char *name)
 JsonPlace
 json_place_index(const JsonPlace *parent, int index)
 {
-	JsonPlace	place = {.parent = parent, .index = index, .depth = parent->depth};
+	JsonPlace place = {.parent = parent, .index = index, .depth = parent->depth};
 
 	return place;
 }
@@ -50,7 +49,7 @@ json_place_index(const JsonPlace *parent, int index)
 static JsonPlace
 json_place_key(const JsonPlace *parent, const char *key)
 {
-	JsonPlace	place = {.parent = parent, .key = key, .depth = parent->depth + 1};
+	JsonPlace place = {.parent = parent, .key = key, .depth = parent->depth + 1};
 
 	return place;
 }
@@ -94,9 +93,9 @@ place_text(const JsonPlace *place)
 static char *
 value_text(const JsonbValue *value)
 {
-	Jsonb	   *json = JsonbValueToJsonb(unconstify(JsonbValue *, value));
-	char	   *text = JsonbToCString(NULL, &json->root, VARSIZE(json));
-	int			len = strlen(text);
+	Jsonb *json = JsonbValueToJsonb(unconstify(JsonbValue *, value));
+	char *text = JsonbToCString(NULL, &json->root, VARSIZE(json));
+	int len = strlen(text);
 
 	if (len <= SHOWN_VALUE_BYTES)
 		return text;
@@ -111,15 +110,13 @@ json_reject(const JsonPlace *place, const JsonbValue *value, const char *expecte
 {
 	if (place->parent == NULL)
 		ereport(ERROR,
-				(errcode(ERRCODE_TEMPORAL_BAD_JSON),
-				 errmsg("invalid value: %s", value_text(value)),
+				(errcode(ERRCODE_TEMPORAL_BAD_JSON), errmsg("invalid value: %s", value_text(value)),
 				 errdetail("Expected %s.", expected)));
 	ereport(ERROR,
 			(errcode(ERRCODE_TEMPORAL_BAD_JSON),
 			 errmsg("invalid value for \"%s\": %s", place_text(place), value_text(value)),
 			 errdetail("Expected %s.", expected)));
 }
-
 
 /*
  * Values
@@ -148,15 +145,15 @@ json_read_value(const JsonPlace *place, const ProtobufCFieldDescriptor *field,
 }
 
 static void
-read_list(const JsonPlace *place, const ProtobufCFieldDescriptor *field,
-		  const JsonbValue *value, ProtobufCMessage *message)
+read_list(const JsonPlace *place, const ProtobufCFieldDescriptor *field, const JsonbValue *value,
+		  ProtobufCMessage *message)
 {
-	size_t	   *n = FIELD_AT(size_t, message, field->quantifier_offset);
-	size_t		size = json_element_size(field->type);
+	size_t *n = FIELD_AT(size_t, message, field->quantifier_offset);
+	size_t size = json_element_size(field->type);
 	JsonbIterator *it;
 	JsonbIteratorToken token;
-	JsonbValue	element;
-	char	   *elements;
+	JsonbValue element;
+	char *elements;
 
 	if (!json_is_container(value, JB_FARRAY))
 		json_reject(place, value, "an array");
@@ -164,7 +161,7 @@ read_list(const JsonPlace *place, const ProtobufCFieldDescriptor *field,
 	it = JsonbIteratorInit(value->val.binary.data);
 	while ((token = JsonbIteratorNext(&it, &element, true)) != WJB_DONE)
 	{
-		JsonPlace	inner = json_place_index(place, *n);
+		JsonPlace inner = json_place_index(place, *n);
 
 		if (token == WJB_ELEM)
 			json_read_value(&inner, field, &element, elements + size * (*n)++);
@@ -176,10 +173,10 @@ read_list(const JsonPlace *place, const ProtobufCFieldDescriptor *field,
  * read_map_key -- keys are strings in JSON, whatever their type.
  */
 static void
-read_map_key(const JsonPlace *place, const ProtobufCFieldDescriptor *field,
-			 const JsonbValue *key, void *out)
+read_map_key(const JsonPlace *place, const ProtobufCFieldDescriptor *field, const JsonbValue *key,
+			 void *out)
 {
-	JsonbValue	boolean = {.type = jbvBool};
+	JsonbValue boolean = {.type = jbvBool};
 
 	if (field->type != PROTOBUF_C_TYPE_BOOL)
 	{
@@ -193,16 +190,16 @@ read_map_key(const JsonPlace *place, const ProtobufCFieldDescriptor *field,
 }
 
 static void
-read_map(const JsonPlace *place, const ProtobufCFieldDescriptor *field,
-		 const JsonbValue *value, ProtobufCMessage *message)
+read_map(const JsonPlace *place, const ProtobufCFieldDescriptor *field, const JsonbValue *value,
+		 ProtobufCMessage *message)
 {
 	const ProtobufCMessageDescriptor *entry = field->descriptor;
-	size_t	   *n = FIELD_AT(size_t, message, field->quantifier_offset);
+	size_t *n = FIELD_AT(size_t, message, field->quantifier_offset);
 	JsonbIterator *it;
 	JsonbIteratorToken token;
-	JsonbValue	key;
-	JsonbValue	member;
-	void	  **entries;
+	JsonbValue key;
+	JsonbValue member;
+	void **entries;
 
 	if (!json_is_container(value, JB_FOBJECT))
 		json_reject(place, value, "an object");
@@ -212,7 +209,7 @@ read_map(const JsonPlace *place, const ProtobufCFieldDescriptor *field,
 	it = JsonbIteratorInit(value->val.binary.data);
 	while ((token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
 	{
-		JsonPlace	inner;
+		JsonPlace inner;
 
 		if (token != WJB_KEY)
 			continue;
@@ -228,7 +225,6 @@ read_map(const JsonPlace *place, const ProtobufCFieldDescriptor *field,
 	*FIELD_AT(void **, message, field->offset) = entries;
 }
 
-
 /*
  * Messages
  */
@@ -238,8 +234,7 @@ find_field(const ProtobufCMessageDescriptor *descriptor, const JsonbValue *key)
 {
 	for (unsigned i = 0; i < descriptor->n_fields; i++)
 	{
-		if (json_name_matches(descriptor->fields[i].name, key->val.string.val,
-							  key->val.string.len))
+		if (json_name_matches(descriptor->fields[i].name, key->val.string.val, key->val.string.len))
 			return &descriptor->fields[i];
 	}
 	return NULL;
@@ -252,7 +247,7 @@ static void
 require_one_spelling(const JsonPlace *place, const ProtobufCFieldDescriptor *field,
 					 const JsonbValue *key, JsonbContainer *object)
 {
-	JsonbValue	other;
+	JsonbValue other;
 
 	if (strcmp(place->field, field->name) == 0 ||
 		strncmp(field->name, key->val.string.val, key->val.string.len) != 0)
@@ -271,7 +266,7 @@ static void
 claim_oneof(const JsonPlace *place, const ProtobufCFieldDescriptor *field,
 			ProtobufCMessage *message)
 {
-	uint32	   *oneof_case = FIELD_AT(uint32, message, field->quantifier_offset);
+	uint32 *oneof_case = FIELD_AT(uint32, message, field->quantifier_offset);
 
 	if (*oneof_case != 0)
 	{
@@ -280,15 +275,15 @@ claim_oneof(const JsonPlace *place, const ProtobufCFieldDescriptor *field,
 
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_BAD_JSON),
-				 errmsg("field \"%s\" cannot be set together with \"%s\"",
-						place_text(place), json_name(other->name))));
+				 errmsg("field \"%s\" cannot be set together with \"%s\"", place_text(place),
+						json_name(other->name))));
 	}
 	*oneof_case = field->id;
 }
 
 static void
-read_field(const JsonPlace *place, const ProtobufCFieldDescriptor *field,
-		   const JsonbValue *value, ProtobufCMessage *message)
+read_field(const JsonPlace *place, const ProtobufCFieldDescriptor *field, const JsonbValue *value,
+		   ProtobufCMessage *message)
 {
 	if (json_is_map(field))
 		read_map(place, field, value, message);
@@ -316,8 +311,8 @@ json_read_object(const JsonPlace *place, const ProtobufCMessageDescriptor *descr
 	ProtobufCMessage *message;
 	JsonbIterator *it;
 	JsonbIteratorToken token;
-	JsonbValue	key;
-	JsonbValue	member;
+	JsonbValue key;
+	JsonbValue member;
 
 	if (!json_is_container(value, JB_FOBJECT))
 		json_reject(place, value, "an object");
@@ -326,7 +321,7 @@ json_read_object(const JsonPlace *place, const ProtobufCMessageDescriptor *descr
 	while ((token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
 	{
 		const ProtobufCFieldDescriptor *field;
-		JsonPlace	inner;
+		JsonPlace inner;
 
 		if (token != WJB_KEY)
 			continue;
@@ -375,8 +370,8 @@ json_read_message(const JsonPlace *place, const ProtobufCMessageDescriptor *desc
 void *
 json_to_message(const ProtobufCMessageDescriptor *descriptor, Jsonb *json)
 {
-	JsonPlace	root = {0};
-	JsonbValue	value;
+	JsonPlace root = {0};
+	JsonbValue value;
 
 	json_require_utf8();
 	json_value_init(&value, json);

@@ -23,8 +23,8 @@ static char *
 number_text(const JsonbValue *value)
 {
 	if (value->type == jbvNumeric)
-		return DatumGetCString(DirectFunctionCall1(numeric_out,
-												   NumericGetDatum(value->val.numeric)));
+		return DatumGetCString(
+			DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
 	if (value->type == jbvString)
 		return pnstrdup(value->val.string.val, value->val.string.len);
 	return NULL;
@@ -44,7 +44,7 @@ parse_integer(const char *text, bool *negative, uint64 *magnitude)
 		return false;
 	for (; *text >= '0' && *text <= '9'; text++)
 	{
-		int			digit = *text - '0';
+		int digit = *text - '0';
 
 		if (*magnitude > (PG_UINT64_MAX - digit) / 10)
 			return false;
@@ -61,10 +61,10 @@ parse_integer(const char *text, bool *negative, uint64 *magnitude)
 static int64
 read_signed(const JsonPlace *place, const JsonbValue *value, int bits)
 {
-	char	   *text = number_text(value);
-	uint64		limit = UINT64CONST(1) << (bits - 1);
-	uint64		magnitude;
-	bool		negative;
+	char *text = number_text(value);
+	uint64 limit = UINT64CONST(1) << (bits - 1);
+	uint64 magnitude;
+	bool negative;
 
 	if (text == NULL || !parse_integer(text, &negative, &magnitude) ||
 		magnitude > (negative ? limit : limit - 1))
@@ -78,15 +78,15 @@ read_signed(const JsonPlace *place, const JsonbValue *value, int bits)
 static uint64
 read_unsigned(const JsonPlace *place, const JsonbValue *value, uint64 max)
 {
-	char	   *text = number_text(value);
-	uint64		magnitude;
-	bool		negative;
+	char *text = number_text(value);
+	uint64 magnitude;
+	bool negative;
 
-	if (text == NULL || !parse_integer(text, &negative, &magnitude) ||
-		magnitude > max || (negative && magnitude > 0))
-		json_reject(place, value, max == PG_UINT32_MAX ?
-					"a 32-bit integer that is not negative" :
-					"a 64-bit integer that is not negative");
+	if (text == NULL || !parse_integer(text, &negative, &magnitude) || magnitude > max ||
+		(negative && magnitude > 0))
+		json_reject(place, value,
+					max == PG_UINT32_MAX ? "a 32-bit integer that is not negative"
+										 : "a 64-bit integer that is not negative");
 	return magnitude;
 }
 
@@ -96,9 +96,9 @@ read_unsigned(const JsonPlace *place, const JsonbValue *value, uint64 max)
 static double
 read_double(const JsonPlace *place, const JsonbValue *value, double max)
 {
-	char	   *text = number_text(value);
-	char	   *end;
-	double		result;
+	char *text = number_text(value);
+	char *end;
+	double result;
 
 	if (text != NULL && value->type == jbvString)
 	{
@@ -217,12 +217,10 @@ json_read_scalar(const JsonPlace *place, const ProtobufCFieldDescriptor *field,
 static void
 write_number(JsonWriter *writer, const char *digits)
 {
-	JsonbValue	value = {.type = jbvNumeric};
+	JsonbValue value = {.type = jbvNumeric};
 
-	value.val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in,
-															CStringGetDatum(digits),
-															ObjectIdGetDatum(InvalidOid),
-															Int32GetDatum(-1)));
+	value.val.numeric = DatumGetNumeric(DirectFunctionCall3(
+		numeric_in, CStringGetDatum(digits), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 	json_write_value(writer, &value);
 }
 
@@ -233,7 +231,7 @@ write_number(JsonWriter *writer, const char *digits)
 static void
 write_double(JsonWriter *writer, double number, bool single)
 {
-	char		digits[DOUBLE_SHORTEST_DECIMAL_LEN];
+	char digits[DOUBLE_SHORTEST_DECIMAL_LEN];
 
 	if (isnan(number))
 		json_write_string(writer, "NaN");
@@ -266,7 +264,7 @@ write_enum(JsonWriter *writer, const ProtobufCEnumDescriptor *descriptor, int32 
 static void
 write_bool(JsonWriter *writer, bool boolean)
 {
-	JsonbValue	value = {.type = jbvBool, .val.boolean = boolean};
+	JsonbValue value = {.type = jbvBool, .val.boolean = boolean};
 
 	json_write_value(writer, &value);
 }

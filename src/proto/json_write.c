@@ -61,7 +61,7 @@ json_write_token(JsonWriter *writer, JsonbIteratorToken token)
 void
 json_write_key(JsonWriter *writer, const char *key)
 {
-	JsonbValue	value = {.type = jbvString};
+	JsonbValue value = {.type = jbvString};
 
 	value.val.string.val = unconstify(char *, key);
 	value.val.string.len = strlen(key);
@@ -82,15 +82,14 @@ json_write_value(JsonWriter *writer, JsonbValue *value)
 		*writer->result = *value;
 		return;
 	}
-	writer->result = pushJsonbValue(&writer->state,
-									writer->state->contVal.type == jbvArray ?
-									WJB_ELEM : WJB_VALUE, value);
+	writer->result = pushJsonbValue(
+		&writer->state, writer->state->contVal.type == jbvArray ? WJB_ELEM : WJB_VALUE, value);
 }
 
 void
 json_write_string(JsonWriter *writer, const char *text)
 {
-	JsonbValue	value = {.type = jbvString};
+	JsonbValue value = {.type = jbvString};
 
 	value.val.string.val = unconstify(char *, text);
 	value.val.string.len = strlen(text);
@@ -100,7 +99,7 @@ json_write_string(JsonWriter *writer, const char *text)
 void
 json_write_jsonb(JsonWriter *writer, Jsonb *json)
 {
-	JsonbValue	value;
+	JsonbValue value;
 
 	json_value_init(&value, json);
 	json_write_value(writer, &value);
@@ -130,8 +129,8 @@ json_write_element(JsonWriter *writer, const ProtobufCFieldDescriptor *field, co
 static void
 write_map_key(JsonWriter *writer, const ProtobufCFieldDescriptor *field, const void *at)
 {
-	JsonWriter	key = {0};
-	Datum		digits;
+	JsonWriter key = {0};
+	Datum digits;
 
 	json_write_scalar(&key, field, at);
 	switch (key.result->type)
@@ -153,8 +152,8 @@ write_map(JsonWriter *writer, const ProtobufCFieldDescriptor *field,
 		  const ProtobufCMessage *message)
 {
 	const ProtobufCMessageDescriptor *entry = field->descriptor;
-	size_t		n = *FIELD_AT(const size_t, message, field->quantifier_offset);
-	void	  **entries = *FIELD_AT(void **, message, field->offset);
+	size_t n = *FIELD_AT(const size_t, message, field->quantifier_offset);
+	void **entries = *FIELD_AT(void **, message, field->offset);
 
 	json_write_token(writer, WJB_BEGIN_OBJECT);
 	for (size_t i = 0; i < n; i++)
@@ -171,7 +170,7 @@ static void
 write_list(JsonWriter *writer, const ProtobufCFieldDescriptor *field,
 		   const ProtobufCMessage *message)
 {
-	size_t		n = *FIELD_AT(const size_t, message, field->quantifier_offset);
+	size_t n = *FIELD_AT(const size_t, message, field->quantifier_offset);
 	const char *elements = *FIELD_AT(const char *, message, field->offset);
 
 	json_write_token(writer, WJB_BEGIN_ARRAY);
@@ -208,8 +207,8 @@ field_is_set(const ProtobufCFieldDescriptor *field, const ProtobufCMessage *mess
 		case PROTOBUF_C_TYPE_DOUBLE:
 			return *(const double *) at != 0;
 		default:
-			return json_element_size(field->type) == sizeof(uint64) ?
-				*(const uint64 *) at != 0 : *(const uint32 *) at != 0;
+			return json_element_size(field->type) == sizeof(uint64) ? *(const uint64 *) at != 0
+																	: *(const uint32 *) at != 0;
 	}
 }
 
@@ -282,7 +281,7 @@ json_write_message(JsonWriter *writer, const ProtobufCMessage *message)
 Jsonb *
 message_to_json(const ProtobufCMessage *message, bool shorthand)
 {
-	JsonWriter	writer = {.shorthand = shorthand};
+	JsonWriter writer = {.shorthand = shorthand};
 
 	json_require_utf8();
 	json_write_message(&writer, message);

@@ -32,7 +32,6 @@
 static const char base64_digits[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-
 /*
  * Base64
  */
@@ -43,13 +42,13 @@ static const char base64_digits[] =
 char *
 base64_encode(const uint8 *data, size_t len)
 {
-	char	   *result = palloc((len + 2) / 3 * 4 + 1);
-	char	   *out = result;
+	char *result = palloc((len + 2) / 3 * 4 + 1);
+	char *out = result;
 
 	for (size_t i = 0; i < len; i += 3)
 	{
-		size_t		rest = len - i;
-		uint32		group = data[i] << 16;
+		size_t rest = len - i;
+		uint32 group = data[i] << 16;
 
 		if (rest > 1)
 			group |= data[i + 1] << 8;
@@ -92,11 +91,11 @@ base64_digit(char c)
 bool
 base64_decode(const char *text, size_t len, uint8 **data, size_t *data_len)
 {
-	uint8	   *out;
-	uint32		bits = 0;
-	int			n_bits = 0;
-	size_t		n_digits = 0;
-	size_t		n_pads = 0;
+	uint8 *out;
+	uint32 bits = 0;
+	int n_bits = 0;
+	size_t n_digits = 0;
+	size_t n_pads = 0;
 
 	*data = NULL;
 	*data_len = 0;
@@ -105,7 +104,7 @@ base64_decode(const char *text, size_t len, uint8 **data, size_t *data_len)
 	out = palloc(len / 4 * 3 + 3);
 	for (size_t i = 0; i < len; i++)
 	{
-		int			digit = base64_digit(text[i]);
+		int digit = base64_digit(text[i]);
 
 		if (text[i] == '\n' || text[i] == '\r')
 			continue;
@@ -132,7 +131,6 @@ base64_decode(const char *text, size_t len, uint8 **data, size_t *data_len)
 	return true;
 }
 
-
 /*
  * Durations and timestamps
  */
@@ -143,7 +141,7 @@ base64_decode(const char *text, size_t len, uint8 **data, size_t *data_len)
 static bool
 parse_digits(const char **text, int min, int max, int64 *value)
 {
-	int			n = 0;
+	int n = 0;
 
 	*value = 0;
 	for (; n < max && (*text)[0] >= '0' && (*text)[0] <= '9'; n++)
@@ -170,7 +168,7 @@ static bool
 parse_nanos(const char **text, int32 *nanos)
 {
 	const char *start;
-	int64		value;
+	int64 value;
 
 	*nanos = 0;
 	if ((*text)[0] != '.')
@@ -205,15 +203,14 @@ format_nanos(int32 nanos)
 char *
 duration_format(int64 seconds, int32 nanos)
 {
-	bool		negative = seconds < 0 || nanos < 0;
+	bool negative = seconds < 0 || nanos < 0;
 
 	if (seconds < -DURATION_MAX_SECONDS || seconds > DURATION_MAX_SECONDS ||
 		nanos <= -NANOS_PER_SECOND || nanos >= NANOS_PER_SECOND)
 		return NULL;
 	if (negative && (seconds > 0 || nanos > 0))
 		return NULL;
-	return psprintf("%s" INT64_FORMAT "%ss", negative ? "-" : "",
-					negative ? -seconds : seconds,
+	return psprintf("%s" INT64_FORMAT "%ss", negative ? "-" : "", negative ? -seconds : seconds,
 					format_nanos(negative ? -nanos : nanos));
 }
 
@@ -223,7 +220,7 @@ duration_format(int64 seconds, int32 nanos)
 bool
 duration_parse(const char *text, int64 *seconds, int32 *nanos)
 {
-	bool		negative = text[0] == '-';
+	bool negative = text[0] == '-';
 
 	if (negative)
 		text++;
@@ -247,13 +244,13 @@ duration_parse(const char *text, int64 *seconds, int32 *nanos)
 static int64
 days_from_date(int64 year, int64 month, int64 day)
 {
-	int64		y = month <= 2 ? year - 1 : year;
-	int64		era = y / 400;
-	int64		year_of_era = y % 400;
-	int64		day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+	int64 y = month <= 2 ? year - 1 : year;
+	int64 era = y / 400;
+	int64 year_of_era = y % 400;
+	int64 day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
 
-	return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 +
-		day_of_year - 719468;
+	return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year -
+		719468;
 }
 
 /*
@@ -262,14 +259,13 @@ days_from_date(int64 year, int64 month, int64 day)
 static void
 date_from_days(int64 days, int *year, int *month, int *day)
 {
-	int64		shifted = days + 719468;
-	int64		era = shifted / 146097;
-	int64		day_of_era = shifted % 146097;
-	int64		year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 -
-							   day_of_era / 146096) / 365;
-	int64		day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 -
-											year_of_era / 100);
-	int64		shifted_month = (5 * day_of_year + 2) / 153;
+	int64 shifted = days + 719468;
+	int64 era = shifted / 146097;
+	int64 day_of_era = shifted % 146097;
+	int64 year_of_era =
+		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	int64 day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	int64 shifted_month = (5 * day_of_year + 2) / 153;
 
 	*day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
 	*month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
@@ -283,7 +279,7 @@ static bool
 date_is_valid(int64 year, int64 month, int64 day)
 {
 	static const int month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	bool		leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 
 	if (month < 1 || month > 12 || day < 1)
 		return false;
@@ -296,23 +292,22 @@ date_is_valid(int64 year, int64 month, int64 day)
 char *
 timestamp_format(int64 seconds, int32 nanos)
 {
-	int64		days;
-	int			second_of_day;
-	int			year;
-	int			month;
-	int			day;
+	int64 days;
+	int second_of_day;
+	int year;
+	int month;
+	int day;
 
-	if (seconds < TIMESTAMP_MIN_SECONDS || seconds > TIMESTAMP_MAX_SECONDS ||
-		nanos < 0 || nanos >= NANOS_PER_SECOND)
+	if (seconds < TIMESTAMP_MIN_SECONDS || seconds > TIMESTAMP_MAX_SECONDS || nanos < 0 ||
+		nanos >= NANOS_PER_SECOND)
 		return NULL;
 
 	/* From the first day of the range on, so that nothing is negative. */
 	days = (seconds - TIMESTAMP_MIN_SECONDS) / SECONDS_PER_DAY;
 	second_of_day = (seconds - TIMESTAMP_MIN_SECONDS) % SECONDS_PER_DAY;
 	date_from_days(days + TIMESTAMP_MIN_SECONDS / SECONDS_PER_DAY, &year, &month, &day);
-	return psprintf("%04d-%02d-%02dT%02d:%02d:%02d%sZ", year, month, day,
-					second_of_day / 3600, second_of_day / 60 % 60, second_of_day % 60,
-					format_nanos(nanos));
+	return psprintf("%04d-%02d-%02dT%02d:%02d:%02d%sZ", year, month, day, second_of_day / 3600,
+					second_of_day / 60 % 60, second_of_day % 60, format_nanos(nanos));
 }
 
 /*
@@ -321,9 +316,9 @@ timestamp_format(int64 seconds, int32 nanos)
 static bool
 parse_offset(const char **text, int64 *seconds)
 {
-	int			sign;
-	int64		hours;
-	int64		minutes;
+	int sign;
+	int64 hours;
+	int64 minutes;
 
 	*seconds = 0;
 	if ((*text)[0] == 'Z')
@@ -334,8 +329,8 @@ parse_offset(const char **text, int64 *seconds)
 	if ((*text)[0] != '+' && (*text)[0] != '-')
 		return false;
 	sign = *(*text)++ == '-' ? -1 : 1;
-	if (!parse_digits(text, 2, 2, &hours) || !parse_part(text, ':', &minutes) ||
-		hours > 23 || minutes > 59)
+	if (!parse_digits(text, 2, 2, &hours) || !parse_part(text, ':', &minutes) || hours > 23 ||
+		minutes > 59)
 		return false;
 	*seconds = sign * (hours * 3600 + minutes * 60);
 	return true;
@@ -347,28 +342,26 @@ parse_offset(const char **text, int64 *seconds)
 bool
 timestamp_parse(const char *text, int64 *seconds, int32 *nanos)
 {
-	int64		year;
-	int64		month;
-	int64		day;
-	int64		hour;
-	int64		minute;
-	int64		second;
-	int64		offset;
+	int64 year;
+	int64 month;
+	int64 day;
+	int64 hour;
+	int64 minute;
+	int64 second;
+	int64 offset;
 
-	if (!parse_digits(&text, 4, 4, &year) ||
-		!parse_part(&text, '-', &month) || !parse_part(&text, '-', &day) ||
-		!parse_part(&text, 'T', &hour) || !parse_part(&text, ':', &minute) ||
-		!parse_part(&text, ':', &second) ||
+	if (!parse_digits(&text, 4, 4, &year) || !parse_part(&text, '-', &month) ||
+		!parse_part(&text, '-', &day) || !parse_part(&text, 'T', &hour) ||
+		!parse_part(&text, ':', &minute) || !parse_part(&text, ':', &second) ||
 		!parse_nanos(&text, nanos) || !parse_offset(&text, &offset) || *text != '\0')
 		return false;
 	if (!date_is_valid(year, month, day) || hour > 23 || minute > 59 || second > 59)
 		return false;
 
-	*seconds = days_from_date(year, month, day) * SECONDS_PER_DAY +
-		hour * 3600 + minute * 60 + second - offset;
+	*seconds = days_from_date(year, month, day) * SECONDS_PER_DAY + hour * 3600 + minute * 60 +
+		second - offset;
 	return *seconds >= TIMESTAMP_MIN_SECONDS && *seconds <= TIMESTAMP_MAX_SECONDS;
 }
-
 
 /*
  * JSON text
@@ -414,7 +407,7 @@ skip_space(JsonText *json)
 static bool
 take_word(JsonText *json, const char *word)
 {
-	size_t		len = strlen(word);
+	size_t len = strlen(word);
 
 	if ((size_t) (json->end - json->at) < len || memcmp(json->at, word, len) != 0)
 		return false;
@@ -428,11 +421,11 @@ take_word(JsonText *json, const char *word)
 static int
 take_hex4(JsonText *json)
 {
-	int			value = 0;
+	int value = 0;
 
 	for (int i = 0; i < 4; i++)
 	{
-		char		c = peek(json);
+		char c = peek(json);
 
 		if (c >= '0' && c <= '9')
 			value = value * 16 + (c - '0');
@@ -453,7 +446,7 @@ take_hex4(JsonText *json)
 static bool
 take_escape(JsonText *json)
 {
-	int			code;
+	int code;
 
 	if (peek(json) != 'u')
 		return json->at < json->end && strchr("\"\\/bfnrt", *json->at++) != NULL;
@@ -476,7 +469,7 @@ take_string(JsonText *json)
 		return false;
 	while (json->at < json->end)
 	{
-		char		c = *json->at++;
+		char c = *json->at++;
 
 		if (c == '"')
 			return true;
@@ -505,7 +498,7 @@ take_number_digits(JsonText *json, int *value)
 static bool
 take_number(JsonText *json)
 {
-	int			value;
+	int value;
 
 	(void) take(json, '-');
 	if (!take(json, '0') && !take_number_digits(json, &value))
@@ -559,9 +552,9 @@ take_key(JsonText *json)
 bool
 json_text_fits_jsonb(const char *text, size_t len)
 {
-	JsonText	json = {text, text + len};
-	char		closing[JSON_MAX_DEPTH];
-	int			depth = 0;
+	JsonText json = {text, text + len};
+	char closing[JSON_MAX_DEPTH];
+	int depth = 0;
 
 	if (len > INT_MAX || pg_encoding_verifymbstr(PG_UTF8, text, len) != len)
 		return false;
@@ -571,7 +564,7 @@ json_text_fits_jsonb(const char *text, size_t len)
 		skip_space(&json);
 		if (peek(&json) == '{' || peek(&json) == '[')
 		{
-			bool		object = *json.at++ == '{';
+			bool object = *json.at++ == '{';
 
 			if (depth >= JSON_MAX_DEPTH)
 				return false;

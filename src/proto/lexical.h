@@ -17,4 +17,4 @@ extern bool timestamp_parse(const char *text, int64 *seconds, int32 *nanos);
 
 extern bool json_text_fits_jsonb(const char *text, size_t len);
 
-#endif							/* TEMPORAL_PROTO_LEXICAL_H */
+#endif /* TEMPORAL_PROTO_LEXICAL_H */

@@ -3,7 +3,7 @@
  *	  Messages to bytes and back, in the current memory context.
  *
  * Bytes are unpacked only after wire_check() has passed them: protobuf-c
- * itself checks neither UTF-8 nor depth, and corrupts memory on some input.
+ * itself checks neither UTF-8 nor depth nor size.
  */
 #include "postgres.h"
 
@@ -20,14 +20,13 @@
 static void *
 unpack(const ProtobufCMessageDescriptor *descriptor, const uint8 *data, size_t len)
 {
-	void	   *message;
+	void *message;
 
-	message = protobuf_c_message_unpack(descriptor, proto_allocator(CurrentMemoryContext),
-										len, data);
+	message =
+		protobuf_c_message_unpack(descriptor, proto_allocator(CurrentMemoryContext), len, data);
 	if (message == NULL)
 		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory"),
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
 				 errdetail("Could not unpack a message of %zu bytes.", len)));
 	return message;
 }
@@ -38,7 +37,7 @@ unpack(const ProtobufCMessageDescriptor *descriptor, const uint8 *data, size_t l
 static size_t
 packed_size(const ProtobufCMessage *message)
 {
-	size_t		size = protobuf_c_message_get_packed_size(message);
+	size_t size = protobuf_c_message_get_packed_size(message);
 
 	if (size > MaxAllocSize - VARHDRSZ)
 		ereport(ERROR,
@@ -86,8 +85,8 @@ proto_pack(const ProtobufCMessage *message)
 bytea *
 proto_pack_bytea(const ProtobufCMessage *message)
 {
-	size_t		size = packed_size(message);
-	bytea	   *result = palloc(VARHDRSZ + size);
+	size_t size = packed_size(message);
+	bytea *result = palloc(VARHDRSZ + size);
 
 	SET_VARSIZE(result, VARHDRSZ + size);
 	protobuf_c_message_pack(message, (uint8 *) VARDATA(result));

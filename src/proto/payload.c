@@ -26,7 +26,6 @@
 
 #define MESSAGE_TYPE_KEY "_protoMessageType"
 
-
 /*
  * Metadata
  */
@@ -75,7 +74,6 @@ add_metadata(Pb__Payload *payload, const char *key, const char *value)
 	payload->metadata[payload->n_metadata++] = entry;
 }
 
-
 /*
  * Reading
  */
@@ -98,8 +96,8 @@ is_full_metadata(const JsonbValue *value, bool *has_encoding)
 {
 	JsonbIterator *it;
 	JsonbIteratorToken token;
-	JsonbValue	key;
-	JsonbValue	member;
+	JsonbValue key;
+	JsonbValue member;
 
 	*has_encoding = false;
 	if (!json_is_container(value, JB_FOBJECT))
@@ -107,8 +105,8 @@ is_full_metadata(const JsonbValue *value, bool *has_encoding)
 	it = JsonbIteratorInit(value->val.binary.data);
 	while ((token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
 	{
-		uint8	   *data;
-		size_t		len;
+		uint8 *data;
+		size_t len;
 
 		if (token != WJB_KEY)
 			continue;
@@ -132,13 +130,13 @@ is_full_metadata(const JsonbValue *value, bool *has_encoding)
 static bool
 is_full(const JsonbValue *value)
 {
-	JsonbValue	member;
+	JsonbValue member;
 	JsonbContainer *object;
-	bool		has_encoding;
-	bool		has_data;
-	int			n_known = 1;
-	uint8	   *data;
-	size_t		len;
+	bool has_encoding;
+	bool has_data;
+	int n_known = 1;
+	uint8 *data;
+	size_t len;
 
 	if (!json_is_container(value, JB_FOBJECT))
 		return false;
@@ -166,7 +164,7 @@ static Pb__Payload *
 value_payload(const JsonbValue *value, const char *encoding)
 {
 	Pb__Payload *payload = proto_new(&pb__payload__descriptor);
-	Jsonb	   *json = JsonbValueToJsonb(unconstify(JsonbValue *, value));
+	Jsonb *json = JsonbValueToJsonb(unconstify(JsonbValue *, value));
 	StringInfoData text;
 
 	initStringInfo(&text);
@@ -192,7 +190,7 @@ null_payload(void)
 static char *
 find_message_type(const JsonbValue *value)
 {
-	JsonbValue	type;
+	JsonbValue type;
 
 	if (!json_is_container(value, JB_FOBJECT) ||
 		getKeyJsonValueFromContainer(value->val.binary.data, MESSAGE_TYPE_KEY,
@@ -208,9 +206,9 @@ find_message_type(const JsonbValue *value)
 static Pb__Payload *
 protobuf_payload(const JsonbValue *value, const char *message_type)
 {
-	Jsonb	   *json = JsonbValueToJsonb(unconstify(JsonbValue *, value));
+	Jsonb *json = JsonbValueToJsonb(unconstify(JsonbValue *, value));
 	Pb__Payload *payload;
-	JsonbValue	rest;
+	JsonbValue rest;
 
 	json = DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(json),
 											  CStringGetTextDatum(MESSAGE_TYPE_KEY)));
@@ -226,7 +224,7 @@ protobuf_payload(const JsonbValue *value, const char *message_type)
 void *
 payload_read(const JsonPlace *place, const JsonbValue *value)
 {
-	char	   *message_type;
+	char *message_type;
 
 	/* Its metadata are messages on the wire. */
 	if (place->depth >= PROTO_MAX_DEPTH)
@@ -250,7 +248,7 @@ payloads_read(const JsonPlace *place, const JsonbValue *value)
 	Pb__Payloads *payloads;
 	JsonbIterator *it;
 	JsonbIteratorToken token;
-	JsonbValue	element;
+	JsonbValue element;
 
 	if (!json_is_container(value, JB_FARRAY))
 		return json_read_object(place, &pb__payloads__descriptor, value, NULL);
@@ -259,7 +257,7 @@ payloads_read(const JsonPlace *place, const JsonbValue *value)
 	it = JsonbIteratorInit(value->val.binary.data);
 	while ((token = JsonbIteratorNext(&it, &element, true)) != WJB_DONE)
 	{
-		JsonPlace	inner = json_place_index(place, payloads->n_payloads);
+		JsonPlace inner = json_place_index(place, payloads->n_payloads);
 
 		inner.depth++;
 		if (token == WJB_ELEM)
@@ -267,7 +265,6 @@ payloads_read(const JsonPlace *place, const JsonbValue *value)
 	}
 	return payloads;
 }
-
 
 /*
  * Writing
@@ -279,7 +276,7 @@ payloads_read(const JsonPlace *place, const JsonbValue *value)
 static Jsonb *
 text_to_jsonb(const ProtobufCBinaryData *text)
 {
-	char	   *copy;
+	char *copy;
 
 	if (text->len == 0 || !json_text_fits_jsonb((const char *) text->data, text->len))
 		return NULL;
@@ -294,8 +291,8 @@ text_to_jsonb(const ProtobufCBinaryData *text)
 static Jsonb *
 plain_shorthand(const Pb__Payload *payload)
 {
-	Jsonb	   *json = text_to_jsonb(&payload->data);
-	JsonbValue	value;
+	Jsonb *json = text_to_jsonb(&payload->data);
+	JsonbValue value;
 
 	if (json == NULL)
 		return NULL;
@@ -312,18 +309,18 @@ static Jsonb *
 protobuf_shorthand(const Pb__Payload *payload)
 {
 	const ProtobufCBinaryData *message_type = find_metadata(payload, "messageType");
-	JsonWriter	extra = {0};
-	Jsonb	   *json;
-	JsonbValue	unused;
+	JsonWriter extra = {0};
+	Jsonb *json;
+	JsonbValue unused;
 
 	if (message_type == NULL || message_type->len == 0 ||
-		pg_encoding_verifymbstr(PG_UTF8, (const char *) message_type->data,
-								message_type->len) != message_type->len)
+		pg_encoding_verifymbstr(PG_UTF8, (const char *) message_type->data, message_type->len) !=
+			message_type->len)
 		return NULL;
 	json = text_to_jsonb(&payload->data);
 	if (json == NULL || !JB_ROOT_IS_OBJECT(json) ||
-		getKeyJsonValueFromContainer(&json->root, MESSAGE_TYPE_KEY,
-									 strlen(MESSAGE_TYPE_KEY), &unused) != NULL)
+		getKeyJsonValueFromContainer(&json->root, MESSAGE_TYPE_KEY, strlen(MESSAGE_TYPE_KEY),
+									 &unused) != NULL)
 		return NULL;
 
 	json_write_token(&extra, WJB_BEGIN_OBJECT);
@@ -341,7 +338,7 @@ static Jsonb *
 shorthand(const Pb__Payload *payload)
 {
 	const ProtobufCBinaryData *encoding = find_metadata(payload, "encoding");
-	JsonbValue	null = {.type = jbvNull};
+	JsonbValue null = {.type = jbvNull};
 
 	if (payload->n_external_payloads > 0)
 		return NULL;
@@ -388,7 +385,7 @@ write_full(JsonWriter *writer, const ProtobufCMessage *message)
 void
 payload_write(JsonWriter *writer, const ProtobufCMessage *message)
 {
-	Jsonb	   *json = NULL;
+	Jsonb *json = NULL;
 
 	if (writer->shorthand)
 		json = shorthand((const Pb__Payload *) message);
@@ -404,8 +401,8 @@ payload_write(JsonWriter *writer, const ProtobufCMessage *message)
 void
 payload_write_field(JsonWriter *writer, const ProtobufCMessage *message)
 {
-	Jsonb	   *json = NULL;
-	JsonbValue	value;
+	Jsonb *json = NULL;
+	JsonbValue value;
 
 	if (writer->shorthand)
 		json = shorthand((const Pb__Payload *) message);
@@ -424,8 +421,8 @@ void
 payloads_write(JsonWriter *writer, const ProtobufCMessage *message)
 {
 	const Pb__Payloads *payloads = (const Pb__Payloads *) message;
-	Jsonb	  **values = palloc(payloads->n_payloads * sizeof(Jsonb *));
-	JsonWriter	full = *writer;
+	Jsonb **values = palloc(payloads->n_payloads * sizeof(Jsonb *));
+	JsonWriter full = *writer;
 
 	for (size_t i = 0; writer->shorthand && i < payloads->n_payloads; i++)
 	{
@@ -446,7 +443,6 @@ payloads_write(JsonWriter *writer, const ProtobufCMessage *message)
 	json_write_token(writer, WJB_END_ARRAY);
 }
 
-
 /*
  * Between the engine and SQL
  */
@@ -458,7 +454,7 @@ payloads_write(JsonWriter *writer, const ProtobufCMessage *message)
 Pb__Payload *
 payload_from_jsonb(Jsonb *json)
 {
-	JsonbValue	value;
+	JsonbValue value;
 
 	json_require_utf8();
 	json_value_init(&value, json);
@@ -474,13 +470,12 @@ payloads_from_jsonb(Jsonb *array)
 	Pb__Payloads *payloads = proto_new(&pb__payloads__descriptor);
 	JsonbIterator *it;
 	JsonbIteratorToken token;
-	JsonbValue	element;
+	JsonbValue element;
 
 	json_require_utf8();
 	if (!JB_ROOT_IS_ARRAY(array) || JB_ROOT_IS_SCALAR(array))
 		ereport(ERROR,
-				(errcode(ERRCODE_TEMPORAL_BAD_JSON),
-				 errmsg("payloads must be a JSON array")));
+				(errcode(ERRCODE_TEMPORAL_BAD_JSON), errmsg("payloads must be a JSON array")));
 	payloads->payloads = palloc(JB_ROOT_COUNT(array) * sizeof(void *));
 	it = JsonbIteratorInit(&array->root);
 	while ((token = JsonbIteratorNext(&it, &element, true)) != WJB_DONE)

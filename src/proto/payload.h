@@ -13,4 +13,4 @@ extern Pb__Payload *payload_from_jsonb(Jsonb *json);
 extern Pb__Payloads *payloads_from_jsonb(Jsonb *array);
 extern Jsonb *payload_to_jsonb(const Pb__Payload *payload);
 
-#endif							/* TEMPORAL_PROTO_PAYLOAD_H */
+#endif /* TEMPORAL_PROTO_PAYLOAD_H */

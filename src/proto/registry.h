@@ -9,4 +9,4 @@
 
 extern const ProtobufCMessageDescriptor *proto_find_message(const char *full_name);
 
-#endif							/* TEMPORAL_PROTO_REGISTRY_H */
+#endif /* TEMPORAL_PROTO_REGISTRY_H */

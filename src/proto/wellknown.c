@@ -28,7 +28,6 @@ string_value(const JsonbValue *value)
 	return pnstrdup(value->val.string.val, value->val.string.len);
 }
 
-
 /*
  * Timestamp and Duration
  */
@@ -37,7 +36,7 @@ static void *
 read_timestamp(const JsonPlace *place, const JsonbValue *value)
 {
 	Pb__Timestamp *timestamp = proto_new(&pb__timestamp__descriptor);
-	char	   *text = string_value(value);
+	char *text = string_value(value);
 
 	if (text == NULL || !timestamp_parse(text, &timestamp->seconds, &timestamp->nanos))
 		json_reject(place, value, "a timestamp such as \"2026-08-01T10:00:00Z\"");
@@ -48,7 +47,7 @@ static void
 write_timestamp(JsonWriter *writer, const ProtobufCMessage *message)
 {
 	const Pb__Timestamp *timestamp = (const Pb__Timestamp *) message;
-	char	   *text = timestamp_format(timestamp->seconds, timestamp->nanos);
+	char *text = timestamp_format(timestamp->seconds, timestamp->nanos);
 
 	if (text != NULL)
 		json_write_string(writer, text);
@@ -60,7 +59,7 @@ static void *
 read_duration(const JsonPlace *place, const JsonbValue *value)
 {
 	Pb__Duration *duration = proto_new(&pb__duration__descriptor);
-	char	   *text = string_value(value);
+	char *text = string_value(value);
 
 	if (text == NULL || !duration_parse(text, &duration->seconds, &duration->nanos))
 		json_reject(place, value, "a duration in seconds such as \"1.5s\"");
@@ -71,14 +70,13 @@ static void
 write_duration(JsonWriter *writer, const ProtobufCMessage *message)
 {
 	const Pb__Duration *duration = (const Pb__Duration *) message;
-	char	   *text = duration_format(duration->seconds, duration->nanos);
+	char *text = duration_format(duration->seconds, duration->nanos);
 
 	if (text != NULL)
 		json_write_string(writer, text);
 	else
 		json_write_object(writer, message);
 }
-
 
 /*
  * Wrappers and FieldMask
@@ -115,8 +113,8 @@ snake_case(const char *path)
 	{
 		if (*path >= 'A' && *path <= 'Z')
 			appendStringInfo(&out, "_%c", *path - 'A' + 'a');
-		else if ((*path >= 'a' && *path <= 'z') || (*path >= '0' && *path <= '9') ||
-				 *path == '_' || *path == '.')
+		else if ((*path >= 'a' && *path <= 'z') || (*path >= '0' && *path <= '9') || *path == '_' ||
+				 *path == '.')
 			appendStringInfoChar(&out, *path);
 		else
 			return NULL;
@@ -128,8 +126,8 @@ static void *
 read_field_mask(const JsonPlace *place, const JsonbValue *value)
 {
 	Pb__FieldMask *mask = proto_new(&pb__field_mask__descriptor);
-	char	   *text = string_value(value);
-	int			n = 1;
+	char *text = string_value(value);
+	int n = 1;
 
 	if (text == NULL)
 		json_reject(place, value, "field names separated by commas");
@@ -140,8 +138,8 @@ read_field_mask(const JsonPlace *place, const JsonbValue *value)
 	mask->paths = palloc(n * sizeof(char *));
 	while (text != NULL)
 	{
-		char	   *comma = strchr(text, ',');
-		char	   *path;
+		char *comma = strchr(text, ',');
+		char *path;
 
 		if (comma != NULL)
 			*comma++ = '\0';
@@ -165,7 +163,6 @@ write_field_mask(JsonWriter *writer, const ProtobufCMessage *message)
 		appendStringInfo(&out, "%s%s", i > 0 ? "," : "", json_name(mask->paths[i]));
 	json_write_string(writer, out.data);
 }
-
 
 /*
  * Any
@@ -199,9 +196,9 @@ static void *
 read_well_known(const JsonPlace *place, const ProtobufCMessageDescriptor *descriptor,
 				const JsonbValue *value)
 {
-	JsonPlace	inner = json_place_field(place, "value");
+	JsonPlace inner = json_place_field(place, "value");
 	JsonbContainer *object = value->val.binary.data;
-	JsonbValue	member;
+	JsonbValue member;
 
 	if (JsonContainerSize(object) != 2 ||
 		getKeyJsonValueFromContainer(object, "value", strlen("value"), &member) == NULL)
@@ -213,15 +210,15 @@ static void *
 read_any(const JsonPlace *place, const JsonbValue *value)
 {
 	const ProtobufCMessageDescriptor *descriptor;
-	JsonPlace	type_place = json_place_field(place, "@type");
-	JsonbValue	type;
-	Pb__Any    *any;
-	void	   *message;
+	JsonPlace type_place = json_place_field(place, "@type");
+	JsonbValue type;
+	Pb__Any *any;
+	void *message;
 
 	/* Without a type it is spelled as the plain message that it is. */
 	if (!json_is_container(value, JB_FOBJECT) ||
-		getKeyJsonValueFromContainer(value->val.binary.data, "@type", strlen("@type"),
-									 &type) == NULL)
+		getKeyJsonValueFromContainer(value->val.binary.data, "@type", strlen("@type"), &type) ==
+			NULL)
 		return json_read_object(place, &pb__any__descriptor, value, NULL);
 
 	any = proto_new(&pb__any__descriptor);
@@ -276,7 +273,6 @@ write_any(JsonWriter *writer, const ProtobufCMessage *any_message)
 		json_write_fields(writer, message);
 	json_write_token(writer, WJB_END_OBJECT);
 }
-
 
 static const JsonForm forms[] = {
 	{&pb__payload__descriptor, payload_read, payload_write},

@@ -4,11 +4,14 @@
  *
  * protobuf-c copies strings without looking at them: invalid UTF-8 would reach
  * the database, and a NUL byte would cut a string short.  It recurses as deep
- * as the bytes say.  Some input makes it write where it must not: a length
- * near 2^32, and a singular message given twice (merging reads the descriptor
- * before the first when a oneof is unset in both).  So one pass over the
- * bytes, led by the descriptors, comes first.  Bytes that it passes can be
- * unpacked; only memory may still run out, and the pass bounds that as well.
+ * as the bytes say, and takes hundreds of times their size in memory if they
+ * are made for it.  So one pass over the bytes, led by the descriptors, comes
+ * first.  Bytes that it passes can be unpacked; only memory may still run out,
+ * and the pass bounds that as well.
+ *
+ * A singular message given twice would have to be merged.  No client writes
+ * that, and protobuf-c does not merge well: 1.4.1 gives up when a oneof is
+ * unset in both, older ones read beyond their tables.  It is refused.
  *
  * Fields that we do not know are skipped, and kept by protobuf-c.  Groups are
  * refused: proto3 has none and protobuf-c cannot skip them.
@@ -41,7 +44,7 @@
 /* What all levels share: the bytes that unpacking would take so far. */
 typedef struct WireCheck
 {
-	size_t		unpacked_size;
+	size_t unpacked_size;
 } WireCheck;
 
 /* One message being checked, and where it is. */
@@ -49,11 +52,11 @@ typedef struct WireMessage
 {
 	const struct WireMessage *parent;
 	const ProtobufCMessageDescriptor *descriptor;
-	const ProtobufCFieldDescriptor *field;	/* the one being read, if known */
+	const ProtobufCFieldDescriptor *field; /* the one being read, if known */
 	const uint8 *at;
 	const uint8 *end;
-	int			depth;
-	uint32		seen[MAX_FIELDS / 32];	/* singular messages met */
+	int depth;
+	uint32 seen[MAX_FIELDS / 32]; /* singular messages met */
 } WireMessage;
 
 static const char *check_message(WireCheck *check, WireMessage *message);
@@ -94,7 +97,7 @@ read_varint(WireMessage *message, int max_bytes, uint64 *value)
 	*value = 0;
 	for (int i = 0; i < max_bytes && message->at < message->end; i++)
 	{
-		uint8		byte = *message->at++;
+		uint8 byte = *message->at++;
 
 		*value |= (uint64) (byte & 0x7f) << (7 * i);
 		if ((byte & 0x80) == 0)
@@ -164,7 +167,7 @@ check_packed(WireCheck *check, const WireMessage *message, const uint8 *data, si
 	values.end = data + len;
 	while (values.at < values.end)
 	{
-		uint64		value;
+		uint64 value;
 
 		if (!read_varint(&values, type == PROTOBUF_C_TYPE_BOOL ? 1 : MAX_VARINT_BYTES, &value))
 			return reject(message, "invalid varint");
@@ -186,11 +189,11 @@ check_submessage(WireCheck *check, WireMessage *message, const uint8 *data, size
 	if (message->depth >= PROTO_MAX_DEPTH)
 		return reject(message, "messages are nested too deeply");
 
-	/* A oneof member replaces the one before it, a list grows; others merge. */
+	/* A oneof member replaces the one before it, a list grows; the rest would merge. */
 	if (field->label != PROTOBUF_C_LABEL_REPEATED &&
 		(field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) == 0)
 	{
-		size_t		index = field - message->descriptor->fields;
+		size_t index = field - message->descriptor->fields;
 
 		if (index >= MAX_FIELDS || (message->seen[index / 32] & (1U << index % 32)) != 0)
 			return reject(message, "given twice");
@@ -211,7 +214,7 @@ check_bytes(WireCheck *check, WireMessage *message)
 {
 	const ProtobufCFieldDescriptor *field = message->field;
 	const uint8 *data;
-	uint64		len;
+	uint64 len;
 
 	if (!read_varint(message, MAX_LENGTH_BYTES, &len))
 		return reject(message, "invalid length");
@@ -231,8 +234,9 @@ check_bytes(WireCheck *check, WireMessage *message)
 			check->unpacked_size += len;
 			if (pg_encoding_verifymbstr(PG_UTF8, (const char *) data, len) == len)
 				return NULL;
-			return reject(message, memchr(data, 0, len) != NULL ?
-						  "string contains a NUL byte" : "string is not valid UTF-8");
+			return reject(message,
+						  memchr(data, 0, len) != NULL ? "string contains a NUL byte"
+													   : "string is not valid UTF-8");
 		case PROTOBUF_C_TYPE_BYTES:
 			check->unpacked_size += len;
 			return NULL;
@@ -250,8 +254,8 @@ static const char *
 check_field(WireCheck *check, WireMessage *message, ProtobufCWireType wire_type)
 {
 	const ProtobufCFieldDescriptor *field = message->field;
-	uint64		value;
-	size_t		width;
+	uint64 value;
+	size_t width;
 
 	if (field != NULL && wire_type != expected_wire_type(field->type) &&
 		!(wire_type == PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED &&
@@ -262,8 +266,9 @@ check_field(WireCheck *check, WireMessage *message, ProtobufCWireType wire_type)
 	switch (wire_type)
 	{
 		case PROTOBUF_C_WIRE_TYPE_VARINT:
-			return read_varint(message, MAX_VARINT_BYTES, &value) ?
-				NULL : reject(message, "invalid varint");
+			return read_varint(message, MAX_VARINT_BYTES, &value)
+				? NULL
+				: reject(message, "invalid varint");
 		case PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED:
 			return check_bytes(check, message);
 		case PROTOBUF_C_WIRE_TYPE_64BIT:
@@ -289,8 +294,8 @@ check_message(WireCheck *check, WireMessage *message)
 	{
 		const ProtobufCFieldDescriptor *last = message->field;
 		const char *problem;
-		uint64		tag;
-		uint64		number;
+		uint64 tag;
+		uint64 number;
 
 		message->field = NULL;
 		if (!read_varint(message, MAX_TAG_BYTES, &tag))
@@ -317,7 +322,7 @@ check_message(WireCheck *check, WireMessage *message)
 const char *
 wire_check(const ProtobufCMessageDescriptor *descriptor, const uint8 *data, size_t len)
 {
-	WireCheck	check = {0};
+	WireCheck check = {0};
 	WireMessage message = {.descriptor = descriptor, .at = data, .end = data + len};
 
 	return check_message(&check, &message);

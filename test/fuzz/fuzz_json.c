@@ -16,11 +16,11 @@ require(bool condition)
 static void
 try_base64(const char *text, size_t len)
 {
-	uint8	   *data;
-	uint8	   *again;
-	size_t		data_len;
-	size_t		again_len;
-	char	   *encoded = base64_encode((const uint8 *) text, len);
+	uint8 *data;
+	uint8 *again;
+	size_t data_len;
+	size_t again_len;
+	char *encoded = base64_encode((const uint8 *) text, len);
 
 	require(base64_decode(encoded, strlen(encoded), &data, &data_len));
 	require(data_len == len && (len == 0 || memcmp(data, text, len) == 0));
@@ -44,11 +44,11 @@ try_base64(const char *text, size_t len)
 static void
 try_times(const char *text)
 {
-	int64		seconds;
-	int64		seconds_again = 0;
-	int32		nanos;
-	int32		nanos_again = 0;
-	char	   *formatted;
+	int64 seconds;
+	int64 seconds_again = 0;
+	int32 nanos;
+	int32 nanos_again = 0;
+	char *formatted;
 
 	if (duration_parse(text, &seconds, &nanos))
 	{
@@ -66,12 +66,12 @@ try_times(const char *text)
 	}
 }
 
-int			LLVMFuzzerTestOneInput(const uint8 *data, size_t len);
+int LLVMFuzzerTestOneInput(const uint8 *data, size_t len);
 
 int
 LLVMFuzzerTestOneInput(const uint8 *data, size_t len)
 {
-	char	   *text = palloc(len + 1);
+	char *text = palloc(len + 1);
 
 	memcpy(text, data, len);
 	text[len] = '\0';

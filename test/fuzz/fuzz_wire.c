@@ -44,7 +44,7 @@ unpack(const ProtobufCMessageDescriptor *descriptor, const uint8 *data, size_t l
 	return NULL;
 }
 
-int			LLVMFuzzerTestOneInput(const uint8 *data, size_t len);
+int LLVMFuzzerTestOneInput(const uint8 *data, size_t len);
 
 /* The first byte chooses the type of the message. */
 int
@@ -53,9 +53,9 @@ LLVMFuzzerTestOneInput(const uint8 *data, size_t len)
 	const ProtobufCMessageDescriptor *descriptor;
 	ProtobufCMessage *first;
 	ProtobufCMessage *second;
-	size_t		size;
-	uint8	   *packed;
-	uint8	   *repacked;
+	size_t size;
+	uint8 *packed;
+	uint8 *repacked;
 
 	if (len == 0)
 		return 0;

@@ -30,7 +30,7 @@ PG_FUNCTION_INFO_V1(temporal_test_payloads_roundtrip);
 static const ProtobufCMessageDescriptor *
 find_message(const text *name)
 {
-	char	   *full_name = text_to_cstring(name);
+	char *full_name = text_to_cstring(name);
 
 	for (int i = 0; i < lengthof(all_messages); i++)
 	{
@@ -45,15 +45,14 @@ find_message(const text *name)
 static void *
 unpack_bytea(const ProtobufCMessageDescriptor *descriptor, const bytea *bytes)
 {
-	return proto_unpack(descriptor, (const uint8 *) VARDATA_ANY(bytes),
-						VARSIZE_ANY_EXHDR(bytes));
+	return proto_unpack(descriptor, (const uint8 *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
 }
 
 Datum
 temporal_test_json_roundtrip(PG_FUNCTION_ARGS)
 {
-	ProtobufCMessage *message = json_to_message(find_message(PG_GETARG_TEXT_PP(0)),
-												PG_GETARG_JSONB_P(1));
+	ProtobufCMessage *message =
+		json_to_message(find_message(PG_GETARG_TEXT_PP(0)), PG_GETARG_JSONB_P(1));
 
 	PG_RETURN_JSONB_P(message_to_json(proto_copy(message), PG_GETARG_BOOL(2)));
 }
@@ -61,10 +60,9 @@ temporal_test_json_roundtrip(PG_FUNCTION_ARGS)
 Datum
 temporal_test_wire_check(PG_FUNCTION_ARGS)
 {
-	bytea	   *bytes = PG_GETARG_BYTEA_PP(1);
+	bytea *bytes = PG_GETARG_BYTEA_PP(1);
 	const char *problem = wire_check(find_message(PG_GETARG_TEXT_PP(0)),
-									 (const uint8 *) VARDATA_ANY(bytes),
-									 VARSIZE_ANY_EXHDR(bytes));
+									 (const uint8 *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
 
 	if (problem == NULL)
 		PG_RETURN_NULL();
@@ -74,23 +72,23 @@ temporal_test_wire_check(PG_FUNCTION_ARGS)
 Datum
 temporal_test_to_wire(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BYTEA_P(proto_pack_bytea(json_to_message(find_message(PG_GETARG_TEXT_PP(0)),
-													   PG_GETARG_JSONB_P(1))));
+	PG_RETURN_BYTEA_P(proto_pack_bytea(
+		json_to_message(find_message(PG_GETARG_TEXT_PP(0)), PG_GETARG_JSONB_P(1))));
 }
 
 Datum
 temporal_test_from_wire(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_JSONB_P(message_to_json(unpack_bytea(find_message(PG_GETARG_TEXT_PP(0)),
-												   PG_GETARG_BYTEA_PP(1)),
-									  PG_GETARG_BOOL(2)));
+	PG_RETURN_JSONB_P(
+		message_to_json(unpack_bytea(find_message(PG_GETARG_TEXT_PP(0)), PG_GETARG_BYTEA_PP(1)),
+						PG_GETARG_BOOL(2)));
 }
 
 Datum
 temporal_test_wire_roundtrip(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BYTEA_P(proto_pack_bytea(unpack_bytea(find_message(PG_GETARG_TEXT_PP(0)),
-													PG_GETARG_BYTEA_PP(1))));
+	PG_RETURN_BYTEA_P(
+		proto_pack_bytea(unpack_bytea(find_message(PG_GETARG_TEXT_PP(0)), PG_GETARG_BYTEA_PP(1))));
 }
 
 Datum
