@@ -138,6 +138,8 @@ extern bool core_modify_properties(Transition *transition, const Pb__Command *co
 extern const char *core_check_search_attributes(const Pb__SearchAttributes *attributes,
 												const List *types);
 
+extern List *core_system_attributes(void);
+
 /* ---- decide_external.c ---- */
 
 extern bool core_signal_external(Transition *transition, const Pb__Command *command,

@@ -11,31 +11,63 @@
 #define SEARCH_ATTRIBUTE_VALUE_LIMIT (2 * 1024)
 #define SEARCH_ATTRIBUTES_LIMIT (40 * 1024)
 
+#define TYPE(name) PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_##name
+
 /* Names that the engine sets itself. */
-static const char *const system_attributes[] = {
-	"WorkflowId", "RunId", "WorkflowType", "StartTime", "ExecutionTime", "CloseTime",
-	"ExecutionStatus", "TaskQueue", "HistoryLength", "HistorySizeBytes", "ExecutionDuration",
-	"StateTransitionCount", "ParentWorkflowId", "ParentRunId", "RootWorkflowId", "RootRunId",
-	"TemporalWorkerDeployment", "TemporalWorkerDeploymentVersion",
-	"TemporalWorkflowVersioningBehavior", "TemporalUsedWorkerDeploymentVersions",
-	"TemporalExternalPayloadCount", "TemporalExternalPayloadSizeBytes", NULL
+static const AttributeType system_attributes[] = {
+	{"WorkflowId", TYPE(KEYWORD)},
+	{"RunId", TYPE(KEYWORD)},
+	{"WorkflowType", TYPE(KEYWORD)},
+	{"StartTime", TYPE(DATETIME)},
+	{"ExecutionTime", TYPE(DATETIME)},
+	{"CloseTime", TYPE(DATETIME)},
+	{"ExecutionStatus", TYPE(KEYWORD)},
+	{"TaskQueue", TYPE(KEYWORD)},
+	{"HistoryLength", TYPE(INT)},
+	{"HistorySizeBytes", TYPE(INT)},
+	{"ExecutionDuration", TYPE(INT)},
+	{"StateTransitionCount", TYPE(INT)},
+	{"ParentWorkflowId", TYPE(KEYWORD)},
+	{"ParentRunId", TYPE(KEYWORD)},
+	{"RootWorkflowId", TYPE(KEYWORD)},
+	{"RootRunId", TYPE(KEYWORD)},
+	{"TemporalWorkerDeployment", TYPE(KEYWORD)},
+	{"TemporalWorkerDeploymentVersion", TYPE(KEYWORD)},
+	{"TemporalWorkflowVersioningBehavior", TYPE(KEYWORD)},
+	{"TemporalUsedWorkerDeploymentVersions", TYPE(KEYWORD_LIST)},
+	{"TemporalExternalPayloadCount", TYPE(INT)},
+	{"TemporalExternalPayloadSizeBytes", TYPE(INT)},
+	{NULL, 0}
 };
 
 /* Names that exist everywhere and that workflows may set. */
 static const AttributeType predefined_attributes[] = {
-	{"TemporalChangeVersion", PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_KEYWORD_LIST},
-	{"BinaryChecksums", PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_KEYWORD_LIST},
-	{"BuildIds", PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_KEYWORD_LIST},
-	{"TemporalPauseInfo", PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_KEYWORD_LIST},
-	{"TemporalReportedProblems", PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_KEYWORD_LIST},
-	{"BatcherUser", PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_KEYWORD},
-	{"BatcherNamespace", PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_KEYWORD},
-	{"TemporalScheduledById", PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_KEYWORD},
-	{"TemporalNamespaceDivision", PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_KEYWORD},
-	{"TemporalScheduledStartTime", PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_DATETIME},
-	{"TemporalSchedulePaused", PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_BOOL},
+	{"TemporalChangeVersion", TYPE(KEYWORD_LIST)},
+	{"BinaryChecksums", TYPE(KEYWORD_LIST)},
+	{"BuildIds", TYPE(KEYWORD_LIST)},
+	{"TemporalPauseInfo", TYPE(KEYWORD_LIST)},
+	{"TemporalReportedProblems", TYPE(KEYWORD_LIST)},
+	{"BatcherUser", TYPE(KEYWORD)},
+	{"BatcherNamespace", TYPE(KEYWORD)},
+	{"TemporalScheduledById", TYPE(KEYWORD)},
+	{"TemporalNamespaceDivision", TYPE(KEYWORD)},
+	{"TemporalScheduledStartTime", TYPE(DATETIME)},
+	{"TemporalSchedulePaused", TYPE(BOOL)},
 	{NULL, 0}
 };
+
+/* core_system_attributes -- the names that exist in every namespace. */
+List *
+core_system_attributes(void)
+{
+	List	   *types = NIL;
+
+	for (const AttributeType *type = system_attributes; type->name != NULL; type++)
+		types = lappend(types, unconstify(AttributeType *, type));
+	for (const AttributeType *type = predefined_attributes; type->name != NULL; type++)
+		types = lappend(types, unconstify(AttributeType *, type));
+	return types;
+}
 
 /* The type of a settable attribute, or 0. */
 static int
@@ -73,10 +105,10 @@ kind_fits(char kind, int type)
 
 	switch (type)
 	{
-		case PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_INT:
-		case PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_DOUBLE:
+		case TYPE(INT):
+		case TYPE(DOUBLE):
 			return number || kind == '[' || kind == 'n';
-		case PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_BOOL:
+		case TYPE(BOOL):
 			return kind == 't' || kind == 'f' || kind == '[' || kind == 'n';
 		default:
 			return kind == '"' || kind == '[' || kind == 'n';
@@ -98,8 +130,8 @@ core_check_search_attributes(const Pb__SearchAttributes *attributes, const List 
 		const Pb__Payload *value = attributes->indexed_fields[i]->value;
 		int			type = attribute_type(name, types);
 
-		for (const char *const *system = system_attributes; *system != NULL; system++)
-			if (strcmp(*system, name) == 0)
+		for (const AttributeType *system = system_attributes; system->name != NULL; system++)
+			if (strcmp(system->name, name) == 0)
 				return psprintf("%s attribute can't be set in SearchAttributes", name);
 		if (type == 0)
 			return psprintf("search attribute %s is not defined", name);

@@ -590,3 +590,10 @@ store_commit_activity(Transition *transition, PendingActivity *activity)
 	write_tasks(transition);
 	write_timers(transition);
 }
+
+/* store_commit_timers -- the transition does nothing but arm timers. */
+void
+store_commit_timers(Transition *transition)
+{
+	write_timers(transition);
+}

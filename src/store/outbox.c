@@ -97,3 +97,16 @@ store_push_back_outbox(const OutboxRow *row, TimestampTz due_at, const char *err
 
 	store_run(&push_back, values, NULL);
 }
+
+/* store_delay_outbox -- a run was locked; it is tried again at "due_at". */
+void
+store_delay_outbox(const OutboxRow *row, TimestampTz due_at)
+{
+	static Statement delay = {
+		"UPDATE temporal.outbox SET due_at = $5" OUTBOX_KEY_SQL,
+		5, {INT2OID, TIMESTAMPTZOID, UUIDOID, INT8OID, TIMESTAMPTZOID}
+	};
+	Datum		values[] = {outbox_datums(row), TimestampTzGetDatum(due_at)};
+
+	store_run(&delay, values, NULL);
+}

@@ -90,7 +90,7 @@ extern void store_load_attributes(const RunKey *key, Pb__Memo **memo,
 extern ExecutionState *store_load_run(const RunKey *key, LockMode mode);
 extern bool store_signal_seen(const RunKey *key, const char *request_id);
 extern bool store_delete_run(const RunKey *key);
-extern bool store_find_run(const pg_uuid_t *namespace_id, const pg_uuid_t *run_id, RunKey *key);
+extern bool store_find_run_key(const pg_uuid_t *run_id, RunKey *key);
 
 /* ---- pending.c ---- */
 
@@ -152,6 +152,7 @@ typedef struct TimerRow
 extern List *store_due_timers(TimestampTz now, int limit);
 extern TimestampTz store_earliest_timer(void);
 extern void store_drop_timer(const TimerRow *timer);
+extern void store_delay_timer(const TimerRow *timer, TimestampTz fire_at);
 extern void store_push_back_timer(const TimerRow *timer, TimestampTz fire_at, const char *error);
 
 /* ---- outbox.c ---- */
@@ -168,6 +169,7 @@ typedef struct OutboxRow
 extern List *store_due_outbox(TimestampTz now, int limit);
 extern TimestampTz store_earliest_outbox(void);
 extern void store_drop_outbox(const OutboxRow *row);
+extern void store_delay_outbox(const OutboxRow *row, TimestampTz due_at);
 extern void store_push_back_outbox(const OutboxRow *row, TimestampTz due_at, const char *error);
 
 /* ---- commit.c ---- */
@@ -177,6 +179,7 @@ extern void store_push_back_outbox(const OutboxRow *row, TimestampTz due_at, con
  * one activity only (no events) its row.
  */
 extern void store_commit(Transition *transition, int64 retention);
+extern void store_commit_timers(Transition *transition);
 extern void store_commit_activity(Transition *transition, PendingActivity *activity);
 
 #endif							/* TEMPORAL_STORE_STORE_H */

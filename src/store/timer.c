@@ -99,3 +99,16 @@ store_push_back_timer(const TimerRow *timer, TimestampTz fire_at, const char *er
 
 	store_run(&push_back, values, NULL);
 }
+
+/* store_delay_timer -- its run was locked; it is looked at again at "fire_at". */
+void
+store_delay_timer(const TimerRow *timer, TimestampTz fire_at)
+{
+	static Statement delay = {
+		"UPDATE temporal.timer SET fire_at = $6" TIMER_KEY_SQL,
+		6, {INT2OID, TIMESTAMPTZOID, UUIDOID, INT2OID, INT8OID, TIMESTAMPTZOID}
+	};
+	Datum		values[] = {timer_datums(timer), TimestampTzGetDatum(fire_at)};
+
+	store_run(&delay, values, NULL);
+}

@@ -1,0 +1,190 @@
+/*
+ * answer.c
+ *	  What workers get: tasks and pages of history.
+ */
+#include "postgres.h"
+
+#include "proto/alloc.h"
+#include "proto/wire.h"
+#include "service/service.h"
+
+#define HISTORY_PAGE 256
+
+Pb__WorkflowExecution *
+answer_execution(const ExecutionState *state)
+{
+	Pb__WorkflowExecution *execution = proto_new(&pb__workflow_execution__descriptor);
+
+	execution->workflow_id = state->workflow_id;
+	execution->run_id = ident_uuid_text(&state->key.run_id);
+	return execution;
+}
+
+static Pb__TaskQueue *
+normal_queue(const char *name)
+{
+	Pb__TaskQueue *queue = proto_new(&pb__task_queue__descriptor);
+
+	queue->name = name;
+	queue->kind = QUEUE_KIND(NORMAL);
+	return queue;
+}
+
+static void
+append_events(Pb__History *history, Pb__HistoryEvent **events, size_t n)
+{
+	Pb__HistoryEvent **all = palloc((history->n_events + n + 1) * sizeof(Pb__HistoryEvent *));
+
+	if (history->n_events > 0)
+		memcpy(all, history->events, history->n_events * sizeof(Pb__HistoryEvent *));
+	if (n > 0)
+		memcpy(all + history->n_events, events, n * sizeof(Pb__HistoryEvent *));
+	history->events = all;
+	history->n_events += n;
+}
+
+/* The events of a batch that lie in the wanted range, in the wanted order. */
+static void
+append_batch(Pb__History *history, const HistoryBatch *batch, int64 from, int64 before,
+			 bool reverse)
+{
+	Pb__History *stored = (Pb__History *)
+		protobuf_c_message_unpack(&pb__history__descriptor, proto_allocator(CurrentMemoryContext),
+								  VARSIZE_ANY_EXHDR(batch->events),
+								  (const uint8_t *) VARDATA_ANY(batch->events));
+	Pb__HistoryEvent **wanted;
+	size_t		n = 0;
+
+	if (stored == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED), errmsg("history batch could not be read")));
+	wanted = palloc((stored->n_events + 1) * sizeof(Pb__HistoryEvent *));
+	for (size_t i = 0; i < stored->n_events; i++)
+	{
+		Pb__HistoryEvent *event = stored->events[reverse ? stored->n_events - 1 - i : i];
+
+		if (event->event_id >= from && event->event_id < before)
+			wanted[n++] = event;
+	}
+	append_events(history, wanted, n);
+}
+
+/*
+ * answer_history -- a page of events from "from" on and before "before".
+ *
+ * *next is where the next page begins (reverse: ends), 0 after the last one.
+ * Pages never split a batch.
+ */
+Pb__History *
+answer_history(const RunKey *key, int64 from, int64 before, int max_events, bool reverse,
+			   int64 *next)
+{
+	Pb__History *history = proto_new(&pb__history__descriptor);
+	HistoryBatch *last = NULL;
+	ListCell   *cell;
+
+	*next = 0;
+	if (from >= before)
+		return history;
+	foreach(cell, store_read_history(key, from, before, max_events, reverse))
+	{
+		last = lfirst(cell);
+		append_batch(history, last, from, before, reverse);
+	}
+	if (last == NULL)
+		return history;
+	if (reverse && last->first_event_id > from)
+		*next = last->first_event_id;
+	if (!reverse && last->first_event_id + last->event_count < before)
+		*next = last->first_event_id + last->event_count;
+	return history;
+}
+
+/* Where the worker goes on reading: up to the task it was handed, no further. */
+static ProtobufCBinaryData
+page_token(const ExecutionState *state, int64 next)
+{
+	Pbi__HistoryToken token = PBI__HISTORY_TOKEN__INIT;
+
+	token.run_id.data = (uint8_t *) state->key.run_id.data;
+	token.run_id.len = UUID_LEN;
+	token.next_event_id = next;
+	token.end_event_id = state->run->next_event_id;
+	token.transient = true;
+	return proto_pack(&token.base);
+}
+
+/*
+ * answer_workflow_task -- the started workflow task of "state".
+ *
+ * "partial": only what happened since the last completed one, for a worker
+ * that has the rest.  The events must be written already.
+ */
+Pb__PollWorkflowTaskQueueResponse *
+answer_workflow_task(const ExecutionState *state, bool partial)
+{
+	Pb__PollWorkflowTaskQueueResponse *answer =
+		proto_new(&pb__poll_workflow_task_queue_response__descriptor);
+	const Pbi__WorkflowTask *task = state->run->workflow_task;
+	int64		last_seen = state->run->last_completed_started_event_id;
+	int64		next;
+	ListCell   *cell;
+
+	answer->task_token = token_pack(state, NULL);
+	answer->workflow_execution = answer_execution(state);
+	answer->workflow_type = proto_new(&pb__workflow_type__descriptor);
+	answer->workflow_type->name = state->info->workflow_type;
+	answer->previous_started_event_id = last_seen;
+	answer->started_event_id = task->started_event_id;
+	answer->attempt = task->attempt;
+	answer->workflow_execution_task_queue = normal_queue(state->info->task_queue);
+	answer->scheduled_time = proto_timestamp(task->scheduled_time);
+	answer->started_time = proto_timestamp(task->started_time);
+	answer->history = answer_history(&state->key, partial ? last_seen + 1 : 1,
+									 state->run->next_event_id, HISTORY_PAGE, false, &next);
+	if (next != 0)
+		answer->next_page_token = page_token(state, next);
+	else
+	{
+		foreach(cell, core_virtual_events(state))
+		{
+			Pb__HistoryEvent *event = lfirst(cell);
+
+			append_events(answer->history, &event, 1);
+		}
+	}
+	return answer;
+}
+
+/* answer_activity_task -- the attempt of "activity" that was just started. */
+Pb__PollActivityTaskQueueResponse *
+answer_activity_task(const ServiceCall *call, const ExecutionState *state,
+					 const PendingActivity *activity)
+{
+	Pb__PollActivityTaskQueueResponse *answer =
+		proto_new(&pb__poll_activity_task_queue_response__descriptor);
+	const Pb__ActivityTaskScheduledEventAttributes *scheduled =
+		activity->scheduled->activity_task_scheduled_event_attributes;
+	const Pbi__ActivityState *detail = activity->state;
+
+	answer->task_token = token_pack(state, activity);
+	answer->workflow_namespace = call->namespace->name;
+	answer->workflow_type = proto_new(&pb__workflow_type__descriptor);
+	answer->workflow_type->name = state->info->workflow_type;
+	answer->workflow_execution = answer_execution(state);
+	answer->activity_type = scheduled->activity_type;
+	answer->activity_id = activity->activity_id;
+	answer->header = scheduled->header;
+	answer->input = scheduled->input;
+	answer->heartbeat_details = detail->heartbeat_details;
+	answer->scheduled_time = activity->scheduled->event_time;
+	answer->current_attempt_scheduled_time = proto_timestamp(detail->scheduled_time);
+	answer->started_time = proto_timestamp(detail->started_time);
+	answer->attempt = detail->attempt;
+	answer->schedule_to_close_timeout = scheduled->schedule_to_close_timeout;
+	answer->start_to_close_timeout = scheduled->start_to_close_timeout;
+	answer->heartbeat_timeout = scheduled->heartbeat_timeout;
+	answer->retry_policy = detail->retry_policy;
+	answer->priority = detail->priority;
+	return answer;
+}

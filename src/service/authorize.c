@@ -1,0 +1,67 @@
+/*
+ * authorize.c
+ *	  Who may do what in which namespace.
+ *
+ * Rights are rows of temporal.access for roles; members of a role have what it
+ * has.  The owner of the extension and superusers may do everything.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "service/service.h"
+#include "utils/acl.h"
+
+/* Does the right named in a row include the one asked for? */
+static bool
+includes(const AccessRow *row, Right right, const char *task_queue)
+{
+	if (strcmp(row->right, "admin") == 0)
+		return true;
+	switch (right)
+	{
+		case RIGHT_VIEWER:
+			return strcmp(row->right, "worker") != 0;
+		case RIGHT_CLIENT:
+			return strcmp(row->right, "client") == 0;
+		case RIGHT_WORKER:
+			return strcmp(row->right, "worker") == 0 &&
+				(row->task_queue[0] == '\0' ||
+				 (task_queue != NULL && strcmp(row->task_queue, task_queue) == 0));
+		default:
+			return right == RIGHT_ANY;
+	}
+}
+
+bool
+service_allowed(const ServiceCall *call, Right right, const char *task_queue)
+{
+	ListCell   *cell;
+
+	if (superuser_arg(call->caller) || has_privs_of_role(call->caller, store_owner()))
+		return true;
+	if (call->namespace == NULL)
+		return false;
+	foreach(cell, store_access(&call->namespace->id))
+	{
+		AccessRow  *row = lfirst(cell);
+		Oid			role;
+
+		if (!includes(row, right, task_queue))
+			continue;
+		role = get_role_oid(row->role_name, true);
+		if (OidIsValid(role) && has_privs_of_role(call->caller, role))
+			return true;
+	}
+	return false;
+}
+
+/* service_authorize -- an error unless the caller has the right. */
+void
+service_authorize(const ServiceCall *call, Right right, const char *task_queue)
+{
+	if (!service_allowed(call, right, task_queue))
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_PERMISSION_DENIED),
+				 errmsg("Request unauthorized."),
+				 errhint("Ask an administrator for temporal.grant_usage() on the namespace.")));
+}

@@ -1,0 +1,152 @@
+/*
+ * lookup.c
+ *	  From the names in a request to a loaded run, and writing what was decided.
+ */
+#include "postgres.h"
+
+#include "service/service.h"
+
+#define ID_LIMIT 1000
+
+/* service_check_id -- what is wrong with an identifier, or NULL. */
+const char *
+service_check_id(const char *value, const char *what)
+{
+	if (value[0] == '\0')
+		return psprintf("%s is not set on request.", what);
+	if (strlen(value) > ID_LIMIT)
+		return psprintf("%s length exceeds limit.", what);
+	return NULL;
+}
+
+void
+service_require_id(const char *value, const char *what)
+{
+	const char *problem = service_check_id(value, what);
+
+	if (problem != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT), errmsg("%s", problem)));
+}
+
+/* service_require_adopted -- a copy hands out nothing until somebody says so. */
+void
+service_require_adopted(void)
+{
+	if (!store_adopted())
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_NOT_ADOPTED),
+				 errmsg("this database is a copy that has not been adopted"),
+				 errdetail("Its workflows came from another server or database."),
+				 errhint("Call temporal.adopt() if the original no longer runs.")));
+}
+
+static void
+not_found(const char *workflow_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TEMPORAL_NOT_FOUND),
+			 errmsg("workflow not found for ID: %s", workflow_id)));
+}
+
+/* The current run, locked; another may become current while we wait. */
+static ExecutionState *
+load_current(RunKey *key, const char *workflow_id, LockMode mode)
+{
+	for (;;)
+	{
+		CurrentRun	current;
+		CurrentRun	after;
+		ExecutionState *state;
+
+		if (!store_current_run(key, workflow_id, false, &current))
+			not_found(workflow_id);
+		key->run_id = current.run_id;
+		state = store_load_run(key, mode);
+		if (mode == LOCK_NONE && state != NULL)
+			return state;
+		if (state != NULL && state_is_open(state))
+			return state;
+		if (!store_current_run(key, workflow_id, false, &after))
+			not_found(workflow_id);
+		if (memcmp(&after.run_id, &current.run_id, sizeof(pg_uuid_t)) == 0)
+		{
+			if (state == NULL)
+				not_found(workflow_id);
+			return state;
+		}
+	}
+}
+
+/*
+ * service_load_execution -- the run that a request names, the current one if
+ * it names none.  Raises "not found".
+ */
+ExecutionState *
+service_load_execution(const ServiceCall *call, const Pb__WorkflowExecution *execution,
+					   LockMode mode)
+{
+	ExecutionState *state;
+	RunKey		key;
+
+	if (execution == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
+				 errmsg("Execution is not set on request.")));
+	service_require_id(execution->workflow_id, "WorkflowId");
+	key = store_key(&call->namespace->id, execution->workflow_id);
+	if (execution->run_id[0] == '\0')
+		return load_current(&key, execution->workflow_id, mode);
+	if (!ident_parse_uuid(execution->run_id, &key.run_id))
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT), errmsg("Invalid RunId.")));
+	state = store_load_run(&key, mode);
+	if (state == NULL || strcmp(state->workflow_id, execution->workflow_id) != 0)
+		not_found(execution->workflow_id);
+	return state;
+}
+
+/*
+ * service_lock_open -- the run locked, by its chain if that is given.
+ *
+ * Open or not is for the caller to see.
+ */
+ExecutionState *
+service_lock_open(const ServiceCall *call, const Pb__WorkflowExecution *execution,
+				  const char *first_run_id)
+{
+	Pb__WorkflowExecution current = PB__WORKFLOW_EXECUTION__INIT;
+	ExecutionState *state;
+
+	if (execution == NULL || first_run_id[0] == '\0')
+		return service_load_execution(call, execution, LOCK_WAIT);
+	current.workflow_id = execution->workflow_id;
+	state = service_load_execution(call, &current, LOCK_WAIT);
+	if (strcmp(state->info->first_run_id, first_run_id) != 0)
+		not_found(execution->workflow_id);
+	return state;
+}
+
+/*
+ * service_commit -- closes and writes a transition.
+ *
+ * A transition that takes the run past a limit is not written: the run is
+ * terminated instead, and the request refused.
+ */
+void
+service_commit(ServiceCall *call, Transition *transition)
+{
+	const char *limit = NULL;
+	RunKey		key = transition->state->key;
+
+	if (!transition->state->is_new && state_is_open(transition->state))
+		limit = transition_over_limit(transition, &call->limits);
+	if (limit != NULL)
+	{
+		transition = transition_new(store_load_run(&key, LOCK_NONE), call->now);
+		core_terminate(transition, limit, NULL, HISTORY_SERVICE);
+		service_refuse(call, ERRCODE_TEMPORAL_LIMIT_EXCEEDED, limit);
+	}
+	transition_close(transition, 0);
+	store_commit(transition, call->namespace->retention);
+}

@@ -1,0 +1,196 @@
+/*
+ * poll.c
+ *	  Handing out tasks.
+ *
+ * Taking the offer and starting the task are one transaction, so a poller that
+ * is rolled back gives the task back.  An offer whose run (activity) somebody
+ * else has locked is skipped, never waited for; one that nobody can take any
+ * more is dropped on the way.
+ */
+#include "postgres.h"
+
+#include "service/service.h"
+#include "wake/wake.h"
+
+#define OBSOLETE_AT_A_TIME 16
+
+static void
+check_poll(ServiceCall *call, const Pb__TaskQueue *queue, const char *identity)
+{
+	if (queue == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
+				 errmsg("TaskQueue is not set on request.")));
+	service_require_id(queue->name, "TaskQueue");
+	if (strlen(identity) > 1000)
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
+				 errmsg("Identity length exceeds limit.")));
+	service_require_adopted();
+}
+
+/* The state to start, locked, if the offer is still good; may be busy. */
+static ExecutionState *
+take_workflow_offer(const TaskRow *task, bool *obsolete)
+{
+	ExecutionState *state = store_load_run(&task->key, LOCK_SKIP);
+
+	*obsolete = false;
+	if (state == NULL)
+	{
+		*obsolete = store_load_run(&task->key, LOCK_NONE) == NULL;
+		return NULL;
+	}
+	if (state_is_open(state) && state_task_pending(state) && !state_task_started(state) &&
+		state->run->task_stamp == task->stamp)
+		return state;
+	*obsolete = true;
+	return NULL;
+}
+
+/* Starts the first workflow task that can be had; NULL if there is none. */
+static ProtobufCMessage *
+poll_workflow(ServiceCall *call, const Pb__PollWorkflowTaskQueueRequest *request)
+{
+	const char *queue = request->task_queue->name;
+	uint64		queue_id = ident_queue(&call->namespace->id, QUEUE_TYPE(WORKFLOW), queue);
+	TimestampTz bound = wake_lower_bound(queue_id);
+	int			limit = 1;
+	bool		dropped;
+
+	do
+	{
+		ListCell   *cell;
+
+		dropped = false;
+		foreach(cell, store_peek_tasks(&call->namespace->id, QUEUE_TYPE(WORKFLOW), queue,
+									   limit, bound))
+		{
+			TaskRow    *task = lfirst(cell);
+			bool		obsolete;
+			ExecutionState *state = take_workflow_offer(task, &obsolete);
+			Transition *transition;
+			bool		partial;
+
+			if (obsolete)
+			{
+				store_drop_task(task);
+				dropped = true;
+			}
+			if (state == NULL)
+				continue;
+			store_drop_task(task);
+			transition = transition_new(state, call->now);
+			core_start_workflow_task(transition, queue, ident_random_uuid(), request->identity,
+									 &call->limits);
+			partial = state_is_sticky(state);
+			service_commit(call, transition);
+			wake_note_claim(&state->key.run_id, task->event_id, 0);
+			return &answer_workflow_task(transition->state, partial)->base;
+		}
+		limit = OBSOLETE_AT_A_TIME;
+	} while (dropped);
+	return NULL;
+}
+
+ProtobufCMessage *
+service_poll_workflow_task_queue(ServiceCall *call, const void *message)
+{
+	const Pb__PollWorkflowTaskQueueRequest *request = message;
+	ProtobufCMessage *answer;
+	const char *queue;
+
+	check_poll(call, request->task_queue, request->identity);
+	queue = request->task_queue->kind == QUEUE_KIND(STICKY) &&
+		request->task_queue->normal_name[0] != '\0' ?
+		request->task_queue->normal_name : request->task_queue->name;
+	service_authorize(call, RIGHT_WORKER, queue);
+	wake_note_poller(ident_queue(&call->namespace->id, QUEUE_TYPE(WORKFLOW),
+								 request->task_queue->name), request->identity);
+	answer = poll_workflow(call, request);
+	return answer != NULL ? answer : proto_new(&pb__poll_workflow_task_queue_response__descriptor);
+}
+
+/* The activity's attempt, locked, if the offer is still good; may be busy. */
+static PendingActivity *
+take_activity_offer(const TaskRow *task, ExecutionState **state, bool *obsolete)
+{
+	PendingActivity *activity;
+
+	*obsolete = false;
+	*state = store_load_run(&task->key, LOCK_NONE);
+	if (*state == NULL || !state_is_open(*state))
+	{
+		*obsolete = true;
+		store_delete_orphan_activity(&task->key, task->event_id);
+		return NULL;
+	}
+	activity = store_load_activity(*state, task->event_id, LOCK_SKIP);
+	if (activity == NULL)
+	{
+		*obsolete = store_load_activity(*state, task->event_id, LOCK_NONE) == NULL;
+		return NULL;
+	}
+	if (!activity->state->started && activity->state->pause == NULL &&
+		activity->state->stamp == task->stamp)
+		return activity;
+	*obsolete = true;
+	return NULL;
+}
+
+/* As poll_workflow(); locks no run, so that its siblings and signals go on. */
+static ProtobufCMessage *
+poll_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request)
+{
+	const char *queue = request->task_queue->name;
+	uint64		queue_id = ident_queue(&call->namespace->id, QUEUE_TYPE(ACTIVITY), queue);
+	TimestampTz bound = wake_lower_bound(queue_id);
+	int			limit = 1;
+	bool		dropped;
+
+	do
+	{
+		ListCell   *cell;
+
+		dropped = false;
+		foreach(cell, store_peek_tasks(&call->namespace->id, QUEUE_TYPE(ACTIVITY), queue,
+									   limit, bound))
+		{
+			TaskRow    *task = lfirst(cell);
+			bool		obsolete;
+			ExecutionState *state;
+			PendingActivity *activity = take_activity_offer(task, &state, &obsolete);
+			Transition *transition;
+
+			if (obsolete)
+			{
+				store_drop_task(task);
+				dropped = true;
+			}
+			if (activity == NULL)
+				continue;
+			transition = transition_new(state, call->now);
+			core_start_activity(transition, activity, ident_random_uuid(), request->identity);
+			store_commit_activity(transition, activity);
+			wake_note_claim(&state->key.run_id, activity->scheduled_event_id,
+							activity->state->attempt);
+			return &answer_activity_task(call, state, activity)->base;
+		}
+		limit = OBSOLETE_AT_A_TIME;
+	} while (dropped);
+	return NULL;
+}
+
+ProtobufCMessage *
+service_poll_activity_task_queue(ServiceCall *call, const void *message)
+{
+	const Pb__PollActivityTaskQueueRequest *request = message;
+	ProtobufCMessage *answer;
+
+	check_poll(call, request->task_queue, request->identity);
+	service_authorize(call, RIGHT_WORKER, request->task_queue->name);
+	wake_note_poller(ident_queue(&call->namespace->id, QUEUE_TYPE(ACTIVITY),
+								 request->task_queue->name), request->identity);
+	answer = poll_activity(call, request);
+	return answer != NULL ? answer : proto_new(&pb__poll_activity_task_queue_response__descriptor);
+}

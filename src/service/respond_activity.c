@@ -1,0 +1,311 @@
+/*
+ * respond_activity.c
+ *	  Workers answer activity tasks, by token or by id.
+ *
+ * A heartbeat locks the activity's row only; what finishes an attempt locks
+ * the run first.
+ */
+#include "postgres.h"
+
+#include "service/service.h"
+
+/* An activity that a request means, with its run. */
+typedef struct Target
+{
+	ExecutionState *state;
+	PendingActivity *activity;
+} Target;
+
+static void
+activity_not_found(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TEMPORAL_TASK_NOT_FOUND),
+			 errmsg("invalid activityID or activity already timed out or invoking workflow is completed")));
+}
+
+static Target
+find_by_token(ServiceCall *call, const ProtobufCBinaryData *bytes, LockMode run_lock)
+{
+	Target		target;
+	RunKey		key;
+	Pbi__TaskToken *token = token_unpack(call, bytes, true, &key);
+
+	target.state = store_load_run(&key, run_lock);
+	if (target.state == NULL || !state_is_open(target.state))
+		activity_not_found();
+	target.activity = store_load_activity(target.state, token->scheduled_event_id, LOCK_WAIT);
+	if (target.activity == NULL)
+		activity_not_found();
+	service_authorize(call, RIGHT_WORKER, target.activity->state->task_queue);
+	if (!target.activity->state->started || target.activity->state->attempt != token->attempt)
+		activity_not_found();
+	return target;
+}
+
+static Target
+find_by_id(ServiceCall *call, const char *workflow_id, const char *run_id,
+		   const char *activity_id, bool needs_start, LockMode run_lock)
+{
+	Pb__WorkflowExecution execution = PB__WORKFLOW_EXECUTION__INIT;
+	Target		target;
+
+	execution.workflow_id = workflow_id;
+	execution.run_id = run_id;
+	service_require_id(activity_id, "ActivityId");
+	target.state = service_load_execution(call, &execution, run_lock);
+	if (!state_is_open(target.state))
+		activity_not_found();
+	target.activity = store_load_activity_id(target.state, activity_id);
+	if (target.activity == NULL)
+		activity_not_found();
+	service_authorize(call, RIGHT_WORKER, target.activity->state->task_queue);
+	if (needs_start && !target.activity->state->started)
+		activity_not_found();
+	return target;
+}
+
+static bool
+too_large(const Pb__Payloads *payloads)
+{
+	return payloads != NULL && protobuf_c_message_get_packed_size(&payloads->base) > BLOB_LIMIT;
+}
+
+/* ---- heartbeats ---- */
+
+typedef struct HeartbeatAnswer
+{
+	bool		cancel_requested;
+	bool		paused;
+	bool		reset;
+} HeartbeatAnswer;
+
+static HeartbeatAnswer
+heartbeat(ServiceCall *call, Target target, const Pb__Payloads *details)
+{
+	Transition *transition = transition_new(target.state, call->now);
+	const Pbi__ActivityState *detail = target.activity->state;
+	HeartbeatAnswer answer = {
+		detail->cancel_requested_event_id != 0, detail->pause != NULL, detail->reset_requested
+	};
+
+	core_heartbeat_activity(transition, target.activity, details);
+	store_commit_activity(transition, target.activity);
+	return answer;
+}
+
+/* Details that are too large end the activity. */
+static void
+fail_oversized_heartbeat(ServiceCall *call, Target target, const char *identity)
+{
+	ExecutionState *state = store_load_run(&target.state->key, LOCK_WAIT);
+	PendingActivity *activity;
+	Transition *transition;
+
+	activity = store_load_activity(state, target.activity->scheduled_event_id, LOCK_WAIT);
+	if (!state_is_open(state) || activity == NULL)
+		activity_not_found();
+	transition = transition_new(state, call->now);
+	core_fail_activity(transition, activity,
+					   core_server_failure("Heartbeat details exceed size limit.", true), identity);
+	service_commit(call, transition);
+}
+
+ProtobufCMessage *
+service_record_activity_task_heartbeat(ServiceCall *call, const void *message)
+{
+	const Pb__RecordActivityTaskHeartbeatRequest *request = message;
+	Pb__RecordActivityTaskHeartbeatResponse *response =
+		proto_new(&pb__record_activity_task_heartbeat_response__descriptor);
+	bool		oversized = too_large(request->details);
+	Target		target = find_by_token(call, &request->task_token,
+									   oversized ? LOCK_WAIT : LOCK_NONE);
+	HeartbeatAnswer answer = {true, false, false};
+
+	if (oversized)
+		fail_oversized_heartbeat(call, target, request->identity);
+	else
+		answer = heartbeat(call, target, request->details);
+	response->cancel_requested = answer.cancel_requested;
+	response->activity_paused = answer.paused;
+	response->activity_reset = answer.reset;
+	return &response->base;
+}
+
+ProtobufCMessage *
+service_record_activity_task_heartbeat_by_id(ServiceCall *call, const void *message)
+{
+	const Pb__RecordActivityTaskHeartbeatByIdRequest *request = message;
+	Pb__RecordActivityTaskHeartbeatByIdResponse *response =
+		proto_new(&pb__record_activity_task_heartbeat_by_id_response__descriptor);
+	bool		oversized = too_large(request->details);
+	Target		target = find_by_id(call, request->workflow_id, request->run_id,
+									request->activity_id, true,
+									oversized ? LOCK_WAIT : LOCK_NONE);
+	HeartbeatAnswer answer = {true, false, false};
+
+	if (oversized)
+		fail_oversized_heartbeat(call, target, request->identity);
+	else
+		answer = heartbeat(call, target, request->details);
+	response->cancel_requested = answer.cancel_requested;
+	response->activity_paused = answer.paused;
+	response->activity_reset = answer.reset;
+	return &response->base;
+}
+
+/* ---- completion ---- */
+
+static void
+complete(ServiceCall *call, Target target, const Pb__Payloads *result, const char *identity)
+{
+	Transition *transition = transition_new(target.state, call->now);
+
+	/* Completed by id before anybody took it: the caller did. */
+	if (!target.activity->state->started)
+		core_start_activity(transition, target.activity, ident_random_uuid(), identity);
+	if (too_large(result))
+		core_fail_activity(transition, target.activity,
+						   core_server_failure("Complete result exceeds size limit.", true),
+						   identity);
+	else
+		core_complete_activity(transition, target.activity, result, identity);
+	service_commit(call, transition);
+}
+
+ProtobufCMessage *
+service_respond_activity_task_completed(ServiceCall *call, const void *message)
+{
+	const Pb__RespondActivityTaskCompletedRequest *request = message;
+
+	complete(call, find_by_token(call, &request->task_token, LOCK_WAIT), request->result,
+			 request->identity);
+	return proto_new(&pb__respond_activity_task_completed_response__descriptor);
+}
+
+ProtobufCMessage *
+service_respond_activity_task_completed_by_id(ServiceCall *call, const void *message)
+{
+	const Pb__RespondActivityTaskCompletedByIdRequest *request = message;
+
+	complete(call, find_by_id(call, request->workflow_id, request->run_id, request->activity_id,
+							  false, LOCK_WAIT),
+			 request->result, request->identity);
+	return proto_new(&pb__respond_activity_task_completed_by_id_response__descriptor);
+}
+
+/* ---- failure ---- */
+
+/* Applies a failure; an oversized one is replaced, and returned as well. */
+static Pb__Failure *
+fail(ServiceCall *call, Target target, const Pb__Failure *failure,
+	 const Pb__Payloads *heartbeat_details, const char *identity)
+{
+	Transition *transition = transition_new(target.state, call->now);
+	Pb__Failure *oversized = NULL;
+
+	if (failure == NULL)
+		failure = core_server_failure("", false);
+	if (heartbeat_details != NULL && !too_large(heartbeat_details))
+		core_heartbeat_activity(transition, target.activity, heartbeat_details);
+	if (protobuf_c_message_get_packed_size(&failure->base) > BLOB_LIMIT)
+	{
+		oversized = core_server_failure("Failure exceeds size limit.", false);
+		oversized->cause = core_server_failure(pnstrdup(failure->message, 2000), false);
+		failure = oversized;
+	}
+	core_fail_activity(transition, target.activity, failure, identity);
+	service_commit(call, transition);
+	return oversized;
+}
+
+static void
+check_failure(const Pb__Failure *failure)
+{
+	if (failure != NULL && failure->failure_info_case != PB__FAILURE__FAILURE_INFO__NOT_SET &&
+		failure->failure_info_case != PB__FAILURE__FAILURE_INFO_APPLICATION_FAILURE_INFO)
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
+				 errmsg("Failure must have ApplicationFailureInfo.")));
+}
+
+ProtobufCMessage *
+service_respond_activity_task_failed(ServiceCall *call, const void *message)
+{
+	const Pb__RespondActivityTaskFailedRequest *request = message;
+	Pb__RespondActivityTaskFailedResponse *response =
+		proto_new(&pb__respond_activity_task_failed_response__descriptor);
+	Pb__Failure *oversized;
+
+	check_failure(request->failure);
+	oversized = fail(call, find_by_token(call, &request->task_token, LOCK_WAIT),
+					 request->failure, request->last_heartbeat_details, request->identity);
+	if (oversized != NULL)
+	{
+		response->n_failures = 1;
+		response->failures = palloc(sizeof(Pb__Failure *));
+		response->failures[0] = oversized;
+	}
+	return &response->base;
+}
+
+ProtobufCMessage *
+service_respond_activity_task_failed_by_id(ServiceCall *call, const void *message)
+{
+	const Pb__RespondActivityTaskFailedByIdRequest *request = message;
+	Pb__RespondActivityTaskFailedByIdResponse *response =
+		proto_new(&pb__respond_activity_task_failed_by_id_response__descriptor);
+	Pb__Failure *oversized;
+
+	check_failure(request->failure);
+	oversized = fail(call, find_by_id(call, request->workflow_id, request->run_id,
+									  request->activity_id, true, LOCK_WAIT),
+					 request->failure, request->last_heartbeat_details, request->identity);
+	if (oversized != NULL)
+	{
+		response->n_failures = 1;
+		response->failures = palloc(sizeof(Pb__Failure *));
+		response->failures[0] = oversized;
+	}
+	return &response->base;
+}
+
+/* ---- cancellation ---- */
+
+static void
+cancel(ServiceCall *call, Target target, const Pb__Payloads *details, const char *identity)
+{
+	Transition *transition = transition_new(target.state, call->now);
+
+	if (target.activity->state->cancel_requested_event_id == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
+				 errmsg("unable to respond activity task canceled: cancellation was not requested")));
+	if (too_large(details))
+		core_fail_activity(transition, target.activity,
+						   core_server_failure("Cancel details exceed size limit.", true), identity);
+	else
+		core_cancel_activity(transition, target.activity, details, identity);
+	service_commit(call, transition);
+}
+
+ProtobufCMessage *
+service_respond_activity_task_canceled(ServiceCall *call, const void *message)
+{
+	const Pb__RespondActivityTaskCanceledRequest *request = message;
+
+	cancel(call, find_by_token(call, &request->task_token, LOCK_WAIT), request->details,
+		   request->identity);
+	return proto_new(&pb__respond_activity_task_canceled_response__descriptor);
+}
+
+ProtobufCMessage *
+service_respond_activity_task_canceled_by_id(ServiceCall *call, const void *message)
+{
+	const Pb__RespondActivityTaskCanceledByIdRequest *request = message;
+
+	cancel(call, find_by_id(call, request->workflow_id, request->run_id, request->activity_id,
+							true, LOCK_WAIT),
+		   request->details, request->identity);
+	return proto_new(&pb__respond_activity_task_canceled_by_id_response__descriptor);
+}

@@ -1,0 +1,288 @@
+/*
+ * respond_workflow.c
+ *	  Workers answer workflow tasks.
+ *
+ * A completion is tried on the loaded state.  If a command is refused, that
+ * state is thrown away, the run is read again (its lock is still held), and
+ * the failure of the task is what gets written.
+ */
+#include "postgres.h"
+
+#include "service/service.h"
+
+#define INLINE_REQUEST_ID "request-from-RespondWorkflowTaskCompleted"
+
+static void
+task_not_found(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TEMPORAL_TASK_NOT_FOUND), errmsg("Workflow task not found.")));
+}
+
+/* The run, locked, if the token is that of its started workflow task. */
+static ExecutionState *
+lock_task(ServiceCall *call, const ProtobufCBinaryData *bytes)
+{
+	RunKey		key;
+	Pbi__TaskToken *token = token_unpack(call, bytes, false, &key);
+	ExecutionState *state;
+	const Pbi__WorkflowTask *task;
+
+	state = store_load_run(&key, LOCK_WAIT);
+	if (state == NULL)
+		task_not_found();
+	service_authorize(call, RIGHT_WORKER, state->info->task_queue);
+	task = state->run->workflow_task;
+	if (!state_is_open(state) || !state_task_started(state) ||
+		task->scheduled_event_id != token->scheduled_event_id ||
+		task->started_event_id != token->started_event_id ||
+		task->attempt != token->attempt || task->started_time != token->started_time)
+		task_not_found();
+	return state;
+}
+
+static int64 *
+boxed(int64 value)
+{
+	int64	   *box = palloc(sizeof(int64));
+
+	*box = value;
+	return box;
+}
+
+/* Loads the pending entities that the commands name. */
+static void
+load_named(ExecutionState *state, const Pb__RespondWorkflowTaskCompletedRequest *request)
+{
+	List	   *events = NIL;
+	List	   *activities = NIL;
+	List	   *timers = NIL;
+
+	for (size_t i = 0; i < request->n_commands; i++)
+	{
+		const Pb__Command *command = request->commands[i];
+
+		switch (command->attributes_case)
+		{
+			case PB__COMMAND__ATTRIBUTES_SCHEDULE_ACTIVITY_TASK_COMMAND_ATTRIBUTES:
+				activities = lappend(activities, unconstify(char *,
+									 command->schedule_activity_task_command_attributes->activity_id));
+				break;
+			case PB__COMMAND__ATTRIBUTES_REQUEST_CANCEL_ACTIVITY_TASK_COMMAND_ATTRIBUTES:
+				events = lappend(events, boxed(
+									 command->request_cancel_activity_task_command_attributes->scheduled_event_id));
+				break;
+			case PB__COMMAND__ATTRIBUTES_START_TIMER_COMMAND_ATTRIBUTES:
+				timers = lappend(timers, unconstify(char *,
+													command->start_timer_command_attributes->timer_id));
+				break;
+			case PB__COMMAND__ATTRIBUTES_CANCEL_TIMER_COMMAND_ATTRIBUTES:
+				timers = lappend(timers, unconstify(char *,
+													command->cancel_timer_command_attributes->timer_id));
+				break;
+			default:
+				break;
+		}
+	}
+	store_load_named(state, events, activities, timers);
+}
+
+static bool
+uses_search_attributes(const Pb__RespondWorkflowTaskCompletedRequest *request)
+{
+	for (size_t i = 0; i < request->n_commands; i++)
+		if (request->commands[i]->attributes_case ==
+			PB__COMMAND__ATTRIBUTES_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES_COMMAND_ATTRIBUTES)
+			return true;
+	return false;
+}
+
+/* Writes the failure that a refused command leaves, and refuses the call. */
+static void
+refuse_completion(ServiceCall *call, const RunKey *key, const CommandError *error,
+				  const char *identity)
+{
+	ExecutionState *state = store_load_run(key, LOCK_NONE);
+	Transition *transition = transition_new(state, call->now);
+	bool		unhandled = error->cause == CAUSE(UNHANDLED_COMMAND);
+
+	if (state->run->workflow_task->attempt > 1 && !unhandled && !error->terminate)
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_BAD_COMMAND), errmsg("%s", error->message)));
+	core_fail_workflow_task(transition, error->cause, core_server_failure(error->message, true),
+							identity);
+	state->run->close_attempted = unhandled;
+	if (error->terminate)
+		core_terminate(transition, error->message, NULL, HISTORY_SERVICE);
+	else
+		core_schedule_workflow_task(transition);
+	service_commit(call, transition);
+	service_refuse(call, ERRCODE_TEMPORAL_BAD_COMMAND, error->message);
+}
+
+/* Local activities have kept the task too long: it is taken away. */
+static void
+expire_heartbeat(ServiceCall *call, ExecutionState *state)
+{
+	Transition *transition = transition_new(state, call->now);
+
+	core_time_out_workflow_task(transition, TIMEOUT_TYPE(START_TO_CLOSE));
+	core_schedule_workflow_task(transition);
+	service_commit(call, transition);
+	service_refuse(call, ERRCODE_TEMPORAL_TASK_NOT_FOUND, "workflow task heartbeat timeout");
+}
+
+/* Executes the commands; false with the reason if one is refused. */
+static bool
+execute_commands(ServiceCall *call, Transition *transition,
+				 const Pb__RespondWorkflowTaskCompletedRequest *request, CommandError *error)
+{
+	CommandContext context = {0};
+
+	context.completed_event_id = core_complete_workflow_task(transition, request);
+	context.has_buffered = transition->state->buffer != NIL;
+	context.identity = request->identity;
+	context.namespace_name = call->namespace->name;
+	if (uses_search_attributes(request))
+		context.attribute_types = store_attribute_types(&call->namespace->id);
+	for (size_t i = 0; i < request->n_commands; i++)
+		if (!core_execute_command(transition, request->commands[i], &context, error))
+			return false;
+	return true;
+}
+
+/*
+ * Creates the next workflow task if there is reason for one, and starts it for
+ * the caller if it asked for that.
+ */
+static void
+next_workflow_task(ServiceCall *call, Transition *transition,
+				   const Pb__RespondWorkflowTaskCompletedRequest *request,
+				   TimestampTz original_scheduled_time)
+{
+	ExecutionState *state = transition->state;
+	bool		heartbeat = request->force_create_new_workflow_task &&
+		request->n_commands == 0 && request->n_messages == 0;
+
+	if (!state_is_open(state) ||
+		!(request->force_create_new_workflow_task || transition->force_task ||
+		  state->buffer != NIL))
+		return;
+	core_schedule_workflow_task(transition);
+	if (request->return_new_workflow_task)
+		core_start_workflow_task(transition, state->run->workflow_task->queue, INLINE_REQUEST_ID,
+								 request->identity, &call->limits);
+	if (heartbeat)
+		state->run->workflow_task->original_scheduled_time = original_scheduled_time;
+}
+
+/* Eager activities start for the completing worker, if they still exist. */
+static List *
+start_eager(Transition *transition, const char *identity)
+{
+	List	   *started = NIL;
+	ListCell   *cell;
+
+	if (!state_is_open(transition->state))
+		return NIL;
+	foreach(cell, transition->eager)
+	{
+		PendingActivity *activity = lfirst(cell);
+
+		if (activity->change != ROW_INSERTED)
+			continue;
+		core_start_activity(transition, activity, ident_random_uuid(), identity);
+		started = lappend(started, activity);
+	}
+	return started;
+}
+
+static void
+check_completion(const Pb__RespondWorkflowTaskCompletedRequest *request)
+{
+	const char *problem;
+
+	if (request->intermediate_page || request->page_number != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_FAILED_PRECONDITION),
+				 errmsg("paginated workflow task completion is not enabled")));
+	if (request->versioning_behavior != 0 && request->deployment_options == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
+				 errmsg("versioning_behavior is set but deployment_options is not")));
+	if (!core_check_command_order(request, &problem))
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT), errmsg("%s", problem)));
+}
+
+static ProtobufCMessage *
+completion_answer(const ServiceCall *call, const ExecutionState *state, List *eager,
+				  bool inline_task)
+{
+	Pb__RespondWorkflowTaskCompletedResponse *response =
+		proto_new(&pb__respond_workflow_task_completed_response__descriptor);
+	ListCell   *cell;
+
+	if (inline_task)
+		response->workflow_task = answer_workflow_task(state, true);
+	response->activity_tasks = palloc((list_length(eager) + 1) * sizeof(void *));
+	foreach(cell, eager)
+		response->activity_tasks[response->n_activity_tasks++] =
+			answer_activity_task(call, state, lfirst(cell));
+	return &response->base;
+}
+
+ProtobufCMessage *
+service_respond_workflow_task_completed(ServiceCall *call, const void *message)
+{
+	const Pb__RespondWorkflowTaskCompletedRequest *request = message;
+	ExecutionState *state = lock_task(call, &request->task_token);
+	RunKey		key = state->key;
+	TimestampTz original = state->run->workflow_task->original_scheduled_time;
+	CommandError error = {0};
+	Transition *transition;
+	List	   *eager;
+	bool		inline_task;
+
+	check_completion(request);
+	if (core_heartbeat_expired(state, call->now, request, &call->limits))
+	{
+		expire_heartbeat(call, state);
+		return NULL;
+	}
+	load_named(state, request);
+	transition = transition_new(state, call->now);
+	if (!execute_commands(call, transition, request, &error))
+	{
+		refuse_completion(call, &key, &error, request->identity);
+		return NULL;
+	}
+	next_workflow_task(call, transition, request, original);
+	eager = start_eager(transition, request->identity);
+	service_commit(call, transition);
+	if (call->refusal_sqlstate != 0)
+		return NULL;
+	inline_task = request->return_new_workflow_task && state_task_started(state);
+	return completion_answer(call, state, eager, inline_task);
+}
+
+ProtobufCMessage *
+service_respond_workflow_task_failed(ServiceCall *call, const void *message)
+{
+	const Pb__RespondWorkflowTaskFailedRequest *request = message;
+	ExecutionState *state = lock_task(call, &request->task_token);
+	Transition *transition = transition_new(state, call->now);
+	const Pb__Failure *failure = request->failure;
+
+	if (failure != NULL && protobuf_c_message_get_packed_size(&failure->base) > BLOB_LIMIT)
+		failure = core_server_failure("Failure exceeds size limit.", true);
+	core_fail_workflow_task(transition, request->cause, failure, request->identity);
+	if (request->cause == CAUSE(GRPC_MESSAGE_TOO_LARGE))
+		core_terminate(transition,
+					   enum_short_name(&pb__workflow_task_failed_cause__descriptor, request->cause),
+					   NULL, HISTORY_SERVICE);
+	else
+		core_schedule_workflow_task(transition);
+	service_commit(call, transition);
+	return proto_new(&pb__respond_workflow_task_failed_response__descriptor);
+}

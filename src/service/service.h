@@ -1,0 +1,159 @@
+/*
+ * service.h
+ *	  One handler a method, called by SQL and by the network alike.
+ *
+ * A handler authorises, loads, decides and commits; it never waits for work to
+ * appear.  It raises an error for what leaves no trace.  What is refused but
+ * recorded (a workflow task that failed, a run that was terminated) is a
+ * refusal: the transaction must go on, so it is returned and not raised.
+ */
+#ifndef TEMPORAL_SERVICE_SERVICE_H
+#define TEMPORAL_SERVICE_SERVICE_H
+
+#include "base/errors.h"
+#include "core/decide.h"
+#include "proto/time.h"
+#include "store/store.h"
+
+typedef enum Right
+{
+	RIGHT_NONE,					/* anybody who may call the function */
+	RIGHT_VIEWER,
+	RIGHT_CLIENT,
+	RIGHT_WORKER,				/* for the task queue at hand */
+	RIGHT_ADMIN,
+	RIGHT_ANY					/* any of the above */
+} Right;
+
+typedef struct ServiceCall
+{
+	TimestampTz now;
+	Oid			caller;
+	Namespace  *namespace;		/* NULL for methods without one */
+	CoreLimits	limits;
+	int			refusal_sqlstate;	/* 0: not refused */
+	const char *refusal_message;
+} ServiceCall;
+
+typedef ProtobufCMessage *(*ServiceHandler) (ServiceCall *call, const void *request);
+
+typedef struct ServiceMethod
+{
+	const char *name;
+	const ProtobufCMessageDescriptor *request;
+	ServiceHandler handler;
+	Right		right;			/* checked before the handler runs */
+	bool		by_token;		/* the namespace comes with the task token */
+} ServiceMethod;
+
+/* ---- registry.c ---- */
+
+extern const ServiceMethod *service_find_method(const char *name);
+extern const ServiceMethod *service_method(int index);
+
+/* Runs a method in the current transaction; see above for refusals. */
+extern ProtobufCMessage *service_call(ServiceCall *call, const ServiceMethod *method,
+									  const void *request);
+
+/* Runs "body" as the store's owner with the planner pinned. */
+extern void service_begin(ServiceCall *call);
+extern void service_use_namespace(ServiceCall *call, const char *name);
+extern void service_refuse(ServiceCall *call, int sqlstate, const char *message);
+
+/* ---- authorize.c ---- */
+
+extern void service_authorize(const ServiceCall *call, Right right, const char *task_queue);
+extern bool service_allowed(const ServiceCall *call, Right right, const char *task_queue);
+
+/* ---- lookup.c: from names to runs ---- */
+
+extern ExecutionState *service_load_execution(const ServiceCall *call,
+											  const Pb__WorkflowExecution *execution,
+											  LockMode mode);
+extern ExecutionState *service_lock_open(const ServiceCall *call,
+										 const Pb__WorkflowExecution *execution,
+										 const char *first_run_id);
+extern void service_commit(ServiceCall *call, Transition *transition);
+extern const char *service_check_id(const char *value, const char *what);
+extern void service_require_id(const char *value, const char *what);
+extern void service_require_adopted(void);
+
+/* ---- token.c ---- */
+
+extern ProtobufCBinaryData token_pack(const ExecutionState *state,
+									  const PendingActivity *activity);
+extern Pbi__TaskToken *token_unpack(ServiceCall *call, const ProtobufCBinaryData *bytes,
+									bool activity, RunKey *key);
+
+/* ---- answer.c: what workers get ---- */
+
+extern Pb__PollWorkflowTaskQueueResponse *answer_workflow_task(const ExecutionState *state,
+															   bool partial);
+extern Pb__PollActivityTaskQueueResponse *answer_activity_task(const ServiceCall *call,
+															   const ExecutionState *state,
+															   const PendingActivity *activity);
+extern Pb__History *answer_history(const RunKey *key, int64 from, int64 before, int max_events,
+								   bool reverse, int64 *next);
+extern Pb__WorkflowExecution *answer_execution(const ExecutionState *state);
+
+/* ---- the handlers, by file ---- */
+
+#define HANDLER(name) extern ProtobufCMessage *service_##name(ServiceCall *call, const void *request)
+
+/* system.c */
+HANDLER(get_system_info);
+HANDLER(get_cluster_info);
+/* namespace.c */
+HANDLER(register_namespace);
+HANDLER(describe_namespace);
+HANDLER(list_namespaces);
+HANDLER(update_namespace);
+/* start.c */
+HANDLER(start_workflow_execution);
+HANDLER(signal_with_start_workflow_execution);
+/* signal.c */
+HANDLER(signal_workflow_execution);
+/* cancel.c */
+HANDLER(request_cancel_workflow_execution);
+HANDLER(terminate_workflow_execution);
+HANDLER(delete_workflow_execution);
+/* poll.c */
+HANDLER(poll_workflow_task_queue);
+HANDLER(poll_activity_task_queue);
+/* respond_workflow.c */
+HANDLER(respond_workflow_task_completed);
+HANDLER(respond_workflow_task_failed);
+/* respond_activity.c */
+HANDLER(record_activity_task_heartbeat);
+HANDLER(record_activity_task_heartbeat_by_id);
+HANDLER(respond_activity_task_completed);
+HANDLER(respond_activity_task_completed_by_id);
+HANDLER(respond_activity_task_failed);
+HANDLER(respond_activity_task_failed_by_id);
+HANDLER(respond_activity_task_canceled);
+HANDLER(respond_activity_task_canceled_by_id);
+/* activity.c */
+HANDLER(pause_activity);
+HANDLER(unpause_activity);
+HANDLER(reset_activity);
+HANDLER(update_activity_options);
+/* history.c */
+HANDLER(get_workflow_execution_history);
+HANDLER(get_workflow_execution_history_reverse);
+/* describe.c */
+HANDLER(describe_workflow_execution);
+/* task_queue.c */
+HANDLER(describe_task_queue);
+HANDLER(list_task_queue_partitions);
+HANDLER(reset_sticky_task_queue);
+HANDLER(shutdown_worker);
+/* search_attribute.c */
+HANDLER(get_search_attributes);
+
+#undef HANDLER
+
+/* Used by start.c, signal.c and the outbox alike. */
+extern bool service_apply_signal(ServiceCall *call, ExecutionState *state,
+								 const SignalParameters *signal, Transition *transition);
+
+#endif							/* TEMPORAL_SERVICE_SERVICE_H */

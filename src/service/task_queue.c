@@ -1,0 +1,142 @@
+/*
+ * task_queue.c
+ *	  Describing task queues, and what workers say about theirs.
+ */
+#include "postgres.h"
+
+#include "service/service.h"
+#include "wake/wake.h"
+
+#define POLLER_SHOWN_FOR (5 * SECS_PER_MINUTE * USECS_PER_SEC)
+
+static void
+require_queue(const Pb__TaskQueue *queue)
+{
+	if (queue == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
+				 errmsg("TaskQueue is not set on request.")));
+	service_require_id(queue->name, "TaskQueue");
+}
+
+static Pb__TaskQueueStats *
+describe_stats(const ServiceCall *call, int kind, const char *queue)
+{
+	Pb__TaskQueueStats *stats = proto_new(&pb__task_queue_stats__descriptor);
+	int64		count;
+	TimestampTz oldest;
+
+	store_backlog(&call->namespace->id, kind, queue, &count, &oldest);
+	stats->approximate_backlog_count = count;
+	stats->approximate_backlog_age =
+		proto_duration(oldest == 0 ? 0 : Max(call->now - oldest, 0));
+	return stats;
+}
+
+static void
+describe_pollers(const ServiceCall *call, uint64 queue_id,
+				 Pb__DescribeTaskQueueResponse *response)
+{
+	WakePoller	poller;
+	int			cursor = 0;
+	List	   *pollers = NIL;
+	ListCell   *cell;
+
+	while (wake_next_poller(&cursor, &poller))
+	{
+		Pb__PollerInfo *info;
+
+		if (poller.queue_id != queue_id || call->now - poller.last_access > POLLER_SHOWN_FOR)
+			continue;
+		info = proto_new(&pb__poller_info__descriptor);
+		info->identity = pstrdup(poller.identity);
+		info->last_access_time = proto_timestamp(poller.last_access);
+		pollers = lappend(pollers, info);
+	}
+	response->pollers = palloc((list_length(pollers) + 1) * sizeof(void *));
+	foreach(cell, pollers)
+		response->pollers[response->n_pollers++] = lfirst(cell);
+}
+
+ProtobufCMessage *
+service_describe_task_queue(ServiceCall *call, const void *message)
+{
+	const Pb__DescribeTaskQueueRequest *request = message;
+	Pb__DescribeTaskQueueResponse *response =
+		proto_new(&pb__describe_task_queue_response__descriptor);
+	int			kind = request->task_queue_type == 0 ? QUEUE_TYPE(WORKFLOW) : request->task_queue_type;
+
+	require_queue(request->task_queue);
+	describe_pollers(call, ident_queue(&call->namespace->id, kind, request->task_queue->name),
+					 response);
+	if (request->report_stats)
+		response->stats = describe_stats(call, kind, request->task_queue->name);
+	if (request->include_task_queue_status)
+	{
+		Pb__TaskQueueStats *stats = describe_stats(call, kind, request->task_queue->name);
+
+		response->task_queue_status = proto_new(&pb__task_queue_status__descriptor);
+		response->task_queue_status->backlog_count_hint = stats->approximate_backlog_count;
+	}
+	return &response->base;
+}
+
+static Pb__TaskQueuePartitionMetadata *
+the_partition(const char *queue)
+{
+	Pb__TaskQueuePartitionMetadata *partition =
+		proto_new(&pb__task_queue_partition_metadata__descriptor);
+
+	partition->key = queue;
+	partition->owner_host_name = "localhost";
+	return partition;
+}
+
+ProtobufCMessage *
+service_list_task_queue_partitions(ServiceCall *call, const void *message)
+{
+	const Pb__ListTaskQueuePartitionsRequest *request = message;
+	Pb__ListTaskQueuePartitionsResponse *response =
+		proto_new(&pb__list_task_queue_partitions_response__descriptor);
+
+	require_queue(request->task_queue);
+	response->n_activity_task_queue_partitions = 1;
+	response->activity_task_queue_partitions = palloc(sizeof(void *));
+	response->activity_task_queue_partitions[0] = the_partition(request->task_queue->name);
+	response->n_workflow_task_queue_partitions = 1;
+	response->workflow_task_queue_partitions = palloc(sizeof(void *));
+	response->workflow_task_queue_partitions[0] = the_partition(request->task_queue->name);
+	return &response->base;
+}
+
+/* The worker has forgotten the run: its next task needs all of history. */
+ProtobufCMessage *
+service_reset_sticky_task_queue(ServiceCall *call, const void *message)
+{
+	const Pb__ResetStickyTaskQueueRequest *request = message;
+	ExecutionState *state = service_load_execution(call, request->execution, LOCK_WAIT);
+	Transition *transition;
+
+	if (!state_is_open(state))
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_EXECUTION_CLOSED),
+				 errmsg("workflow execution already completed")));
+	transition = transition_new(state, call->now);
+	core_clear_sticky(state);
+	service_commit(call, transition);
+	return proto_new(&pb__reset_sticky_task_queue_response__descriptor);
+}
+
+/*
+ * The worker goes: tasks that wait on its own queue find nobody there, and
+ * time out to their normal queues by themselves.
+ */
+ProtobufCMessage *
+service_shutdown_worker(ServiceCall *call, const void *message)
+{
+	const Pb__ShutdownWorkerRequest *request = message;
+
+	service_authorize(call, RIGHT_WORKER,
+					  request->task_queue[0] != '\0' ? request->task_queue : NULL);
+	return proto_new(&pb__shutdown_worker_response__descriptor);
+}

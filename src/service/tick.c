@@ -1,0 +1,450 @@
+/*
+ * tick.c
+ *	  Due work: timers, retries, timeouts, effects, retention.
+ *
+ * Each item runs in a subtransaction of its own.  One that fails is pushed
+ * back with the error recorded, so that it starves nobody; one whose run is
+ * locked by somebody else is pushed back shortly, because nothing here waits.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "base/clock.h"
+#include "service/service.h"
+#include "service/tick.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+#include "wake/wake.h"
+
+#define BUSY_DELAY (100 * INT64CONST(1000))
+#define FIRST_ERROR_DELAY USECS_PER_SEC
+#define MAX_ERROR_DELAY (5 * SECS_PER_MINUTE * USECS_PER_SEC)
+#define LOST_CLAIMS 64
+
+typedef enum Outcome
+{
+	ITEM_DONE,
+	ITEM_BUSY
+} Outcome;
+
+typedef Outcome (*ItemFunction) (ServiceCall *call, const void *item);
+
+#define SIGNAL_FAILED(name) \
+	PB__SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE__SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_##name
+#define CANCEL_FAILED(name) \
+	PB__CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE__CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_##name
+
+/* ---- one timer ---- */
+
+/* The run, locked; *busy if somebody else holds it. */
+static ExecutionState *
+lock_run(const RunKey *key, bool *busy)
+{
+	ExecutionState *state = store_load_run(key, LOCK_SKIP);
+
+	*busy = state == NULL && store_load_run(key, LOCK_NONE) != NULL;
+	return state;
+}
+
+static Outcome
+fire_run(ServiceCall *call, const TimerRow *timer)
+{
+	bool		busy;
+	ExecutionState *state = lock_run(&timer->key, &busy);
+	Transition *transition;
+
+	if (busy)
+		return ITEM_BUSY;
+	store_drop_timer(timer);
+	if (state == NULL || !state_is_open(state) || state->run->timer_armed != timer->fire_at)
+		return ITEM_DONE;
+	store_load_due_timers(state, call->now);
+	transition = transition_new(state, call->now);
+	core_fire_run_timer(transition);
+	transition_close(transition, store_next_timer(state, call->now));
+	store_commit(transition, call->namespace->retention);
+	return ITEM_DONE;
+}
+
+/* A retry that is due or an early alarm needs no more than the activity. */
+static Outcome
+fire_activity(ServiceCall *call, const TimerRow *timer)
+{
+	bool		busy;
+	ExecutionState *state = store_load_run(&timer->key, LOCK_NONE);
+	PendingActivity *activity;
+	Transition *transition;
+
+	if (state == NULL || !state_is_open(state))
+	{
+		store_drop_timer(timer);
+		store_delete_orphan_activity(&timer->key, timer->event_id);
+		return ITEM_DONE;
+	}
+	activity = store_load_activity(state, timer->event_id, LOCK_NONE);
+	if (activity != NULL && core_activity_has_timeouts(activity, call->now))
+	{
+		state = lock_run(&timer->key, &busy);
+		if (busy)
+			return ITEM_BUSY;
+	}
+	else
+		state->activities = NIL;
+	if (activity != NULL)
+	{
+		activity = store_load_activity(state, timer->event_id, LOCK_SKIP);
+		if (activity == NULL)
+			return ITEM_BUSY;
+	}
+	store_drop_timer(timer);
+	if (activity == NULL || activity->state->timer_armed != timer->fire_at)
+		return ITEM_DONE;
+	transition = transition_new(state, call->now);
+	core_fire_activity_timer(transition, activity);
+	if (state->buffer != NIL || transition->batches != NIL)
+		service_commit(call, transition);
+	else
+		store_commit_activity(transition, activity);
+	return ITEM_DONE;
+}
+
+static Outcome
+fire_retention(ServiceCall *call, const TimerRow *timer)
+{
+	bool		busy;
+	ExecutionState *state = lock_run(&timer->key, &busy);
+
+	if (busy)
+		return ITEM_BUSY;
+	if (state != NULL && !state_is_open(state))
+		store_delete_run(&timer->key);
+	store_drop_timer(timer);
+	return ITEM_DONE;
+}
+
+static Outcome
+fire_timer(ServiceCall *call, const void *item)
+{
+	const TimerRow *timer = item;
+
+	call->namespace = store_find_namespace_id(&timer->key.namespace_id);
+	if (call->namespace == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_NAMESPACE_NOT_FOUND),
+				 errmsg("namespace of a timer does not exist")));
+	switch (timer->kind)
+	{
+		case TIMER_RUN:
+			return fire_run(call, timer);
+		case TIMER_ACTIVITY:
+			return fire_activity(call, timer);
+		case TIMER_RETENTION:
+			return fire_retention(call, timer);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED), errmsg("timer has kind %d", (int) timer->kind)));
+}
+
+/* ---- one effect on another workflow ---- */
+
+/* The target of an effect. */
+typedef struct EffectTarget
+{
+	const Pb__WorkflowExecution *execution;
+	ExecutionState *state;		/* NULL if there is none, or not for us */
+	bool		busy;
+} EffectTarget;
+
+static EffectTarget
+lock_target(ServiceCall *call, const Pb__WorkflowExecution *execution, bool child_only,
+			const ExecutionState *source)
+{
+	EffectTarget target = {execution, NULL, false};
+	RunKey		key = store_key(&call->namespace->id, execution->workflow_id);
+	CurrentRun	current;
+
+	if (execution->run_id[0] == '\0')
+	{
+		if (!store_current_run(&key, execution->workflow_id, false, &current))
+			return target;
+		key.run_id = current.run_id;
+	}
+	else if (!ident_parse_uuid(execution->run_id, &key.run_id))
+		return target;
+	if (memcmp(&key.run_id, &source->key.run_id, sizeof(pg_uuid_t)) == 0)
+		return target;
+	target.state = lock_run(&key, &target.busy);
+	if (target.state == NULL)
+		return target;
+	if (strcmp(target.state->workflow_id, execution->workflow_id) != 0 ||
+		(child_only && strcmp(target.state->info->parent_run_id,
+							  ident_uuid_text(&source->key.run_id)) != 0))
+		target.state = NULL;
+	return target;
+}
+
+/* 0 if the signal was delivered, else why it never will be. */
+static int
+deliver_signal(ServiceCall *call, const ExecutionState *source, EffectTarget target,
+			   const Pb__HistoryEvent *event, const char *request_id)
+{
+	const Pb__SignalExternalWorkflowExecutionInitiatedEventAttributes *from =
+		event->signal_external_workflow_execution_initiated_event_attributes;
+	SignalParameters signal = {
+		.name = from->signal_name, .input = from->input, .header = from->header,
+		.identity = HISTORY_SERVICE, .request_id = request_id,
+		.external = answer_execution(source)
+	};
+
+	if (target.state == NULL || !state_is_open(target.state))
+		return SIGNAL_FAILED(EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND);
+	if (target.state->run->signal_count >= 10000)
+		return SIGNAL_FAILED(SIGNAL_COUNT_LIMIT_EXCEEDED);
+	service_apply_signal(call, target.state, &signal, transition_new(target.state, call->now));
+	return 0;
+}
+
+static int
+deliver_cancel(ServiceCall *call, const ExecutionState *source, EffectTarget target,
+			   const Pb__HistoryEvent *event)
+{
+	const Pb__RequestCancelExternalWorkflowExecutionInitiatedEventAttributes *from =
+		event->request_cancel_external_workflow_execution_initiated_event_attributes;
+	Transition *transition;
+
+	if (target.state == NULL)
+		return CANCEL_FAILED(EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND);
+	if (!state_is_open(target.state) || target.state->run->cancel_requested)
+		return 0;
+	transition = transition_new(target.state, call->now);
+	core_request_cancel(transition, from->reason, HISTORY_SERVICE, answer_execution(source),
+						event->event_id);
+	service_commit(call, transition);
+	return 0;
+}
+
+/* Delivers, and records the outcome in the run that asked. */
+static Outcome
+do_effect(ServiceCall *call, const void *item)
+{
+	const OutboxRow *row = item;
+	bool		signal = row->event->event_type ==
+		EVENT(SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED);
+	const Pb__WorkflowExecution *execution = signal ?
+		row->event->signal_external_workflow_execution_initiated_event_attributes->workflow_execution :
+		row->event->request_cancel_external_workflow_execution_initiated_event_attributes->workflow_execution;
+	bool		child_only = signal ?
+		row->event->signal_external_workflow_execution_initiated_event_attributes->child_workflow_only :
+		row->event->request_cancel_external_workflow_execution_initiated_event_attributes->child_workflow_only;
+	bool		busy;
+	ExecutionState *source;
+	EffectTarget target;
+	PendingExternal *external;
+	Transition *transition;
+	int			cause;
+
+	call->namespace = store_find_namespace_id(&row->key.namespace_id);
+	source = lock_run(&row->key, &busy);
+	if (busy)
+		return ITEM_BUSY;
+	external = source == NULL || !state_is_open(source) ? NULL :
+		store_load_external(source, row->event_id);
+	if (external == NULL)
+	{
+		store_drop_outbox(row);
+		return ITEM_DONE;
+	}
+	target = lock_target(call, execution, child_only, source);
+	if (target.busy)
+		return ITEM_BUSY;
+	cause = signal ? deliver_signal(call, source, target, row->event, external->request_id) :
+		deliver_cancel(call, source, target, row->event);
+	transition = transition_new(source, call->now);
+	if (signal)
+		core_resolve_external_signal(transition, row->event, cause);
+	else
+		core_resolve_external_cancel(transition, row->event, cause);
+	service_commit(call, transition);
+	store_drop_outbox(row);
+	return ITEM_DONE;
+}
+
+/* ---- claims that vanished ---- */
+
+/*
+ * A single-transaction worker was rolled back: nothing of its attempt is
+ * recorded, and the task is offered again.  It gets the backoff that a failed
+ * attempt would get, so that a handler which always fails is not called
+ * without pause, and never more often than the policy allows.
+ */
+static Outcome
+lose_claim(ServiceCall *call, const void *item)
+{
+	const WakeClaim *claim = item;
+	RunKey		key;
+	ExecutionState *state;
+	PendingActivity *activity;
+	Transition *transition;
+
+	if (claim->attempt == 0 || !store_find_run_key(&claim->run_id, &key))
+		return ITEM_DONE;
+	call->namespace = store_find_namespace_id(&key.namespace_id);
+	state = store_load_run(&key, LOCK_SKIP);
+	if (state == NULL || !state_is_open(state))
+		return ITEM_DONE;
+	activity = store_load_activity(state, claim->event_id, LOCK_SKIP);
+	if (activity == NULL || activity->state->started ||
+		activity->state->attempt != claim->attempt || activity->state->offered_at == 0)
+		return ITEM_DONE;
+	transition = transition_new(state, call->now);
+	core_start_activity(transition, activity, "", "");
+	core_fail_activity(transition, activity,
+					   core_server_failure("transaction of the worker was rolled back", false), "");
+	service_commit(call, transition);
+	return ITEM_DONE;
+}
+
+/* ---- the guard around each item ---- */
+
+typedef struct Guarded
+{
+	Outcome		outcome;
+	char	   *error;			/* NULL if it did not fail */
+} Guarded;
+
+/* Runs one item; an error rolls back what it did and is returned as text. */
+static Guarded
+run_guarded(ItemFunction function, const void *item)
+{
+	MemoryContext outer = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	MemoryContext own = AllocSetContextCreate(outer, "temporal item", ALLOCSET_DEFAULT_SIZES);
+	Guarded		result = {ITEM_DONE, NULL};
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(own);
+	PG_TRY();
+	{
+		ServiceCall call;
+
+		service_begin(&call);
+		result.outcome = function(&call, item);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(outer);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+			result.outcome = ITEM_BUSY;
+		else if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+				 error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN ||
+				 error->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE)
+		{
+			MemoryContextSwitchTo(outer);
+			CurrentResourceOwner = owner;
+			ReThrowError(error);
+		}
+		else
+			result.error = pstrdup(error->message);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(outer);
+	CurrentResourceOwner = owner;
+	MemoryContextDelete(own);
+	return result;
+}
+
+static TimestampTz
+error_delay(int failures)
+{
+	return failures > 10 ? MAX_ERROR_DELAY : Min(FIRST_ERROR_DELAY << failures, MAX_ERROR_DELAY);
+}
+
+static int
+tick_timers(TimestampTz now, int limit)
+{
+	List	   *timers = store_due_timers(now, limit);
+	ListCell   *cell;
+
+	foreach(cell, timers)
+	{
+		TimerRow   *timer = lfirst(cell);
+		Guarded		result = run_guarded(fire_timer, timer);
+
+		if (result.error != NULL)
+			store_push_back_timer(timer, now + error_delay(timer->failures), result.error);
+		else if (result.outcome == ITEM_BUSY)
+			store_delay_timer(timer, now + BUSY_DELAY);
+	}
+	return list_length(timers);
+}
+
+static int
+tick_outbox(TimestampTz now, int limit)
+{
+	List	   *rows = store_due_outbox(now, limit);
+	ListCell   *cell;
+
+	foreach(cell, rows)
+	{
+		OutboxRow  *row = lfirst(cell);
+		Guarded		result = run_guarded(do_effect, row);
+
+		if (result.error != NULL)
+			store_push_back_outbox(row, now + error_delay(row->failures), result.error);
+		else if (result.outcome == ITEM_BUSY)
+			store_delay_outbox(row, now + BUSY_DELAY);
+	}
+	return list_length(rows);
+}
+
+static void
+tick_lost_claims(void)
+{
+	WakeClaim	claims[LOST_CLAIMS];
+	int			n = wake_take_lost_claims(claims, LOST_CLAIMS);
+
+	for (int i = 0; i < n; i++)
+		run_guarded(lose_claim, &claims[i]);
+}
+
+static TimestampTz
+next_due(void)
+{
+	TimestampTz timer = store_earliest_timer();
+	TimestampTz effect = store_earliest_outbox();
+
+	if (timer == 0 || (effect != 0 && effect < timer))
+		timer = effect;
+	return timer == 0 ? DT_NOEND : timer;
+}
+
+TimestampTz
+service_tick(int max_items, int *done, bool *more)
+{
+	StoreScope	scope;
+	TimestampTz now = clock_now();
+	TimestampTz next = DT_NOEND;
+	int			effects;
+
+	*done = 0;
+	*more = false;
+	store_enter(&scope);
+	if (store_adopted())
+	{
+		tick_lost_claims();
+		*done = tick_timers(now, max_items);
+		effects = tick_outbox(now, max_items);
+		*more = *done >= max_items || effects >= max_items;
+		*done += effects;
+		next = next_due();
+	}
+	store_leave(&scope);
+	return next;
+}
