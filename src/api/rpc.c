@@ -1,0 +1,104 @@
+/*
+ * rpc.c
+ *	  temporal.rpc() and temporal.tick(): the service layer in JSON.
+ */
+#include "postgres.h"
+
+#include "api/call.h"
+#include "fmgr.h"
+#include "proto/json.h"
+#include "service/tick.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+
+PG_FUNCTION_INFO_V1(temporal_rpc);
+PG_FUNCTION_INFO_V1(temporal_tick);
+
+/*
+ * A refusal in JSON.  It must not be raised: what the refused call recorded
+ * would be rolled back with it.
+ */
+static Jsonb *
+refusal_json(const ServiceCall *call)
+{
+	StringInfoData json;
+	const char *sqlstate = unpack_sql_state(call->refusal_sqlstate);
+	char		digit = sqlstate[2];
+
+	initStringInfo(&json);
+	appendStringInfo(&json, "{\"error\":{\"code\":%d,\"sqlstate\":\"%s\",\"message\":",
+					 digit >= 'A' ? digit - 'A' + 10 : digit - '0', sqlstate);
+	escape_json(&json, call->refusal_message);
+	appendStringInfoString(&json, "}}");
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+}
+
+/* api_warn_refused -- says that a call was refused but left a record. */
+void
+api_warn_refused(const ServiceCall *call)
+{
+	ereport(WARNING,
+			(errcode(call->refusal_sqlstate),
+			 errmsg("%s", call->refusal_message),
+			 errdetail("The call was refused, and the refusal is recorded in the history.")));
+}
+
+/*
+ * temporal.rpc(method text, request jsonb) returns jsonb
+ */
+Datum
+temporal_rpc(PG_FUNCTION_ARGS)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	const ServiceMethod *method = service_find_method(name);
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext own = AllocSetContextCreate(caller, "temporal request", ALLOCSET_DEFAULT_SIZES);
+	ProtobufCMessage *response;
+	ServiceCall call;
+	Jsonb	   *answer;
+
+	if (method == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_UNIMPLEMENTED),
+				 errmsg("unknown method %s for service temporal.api.workflowservice.v1.WorkflowService",
+						name)));
+	MemoryContextSwitchTo(own);
+	service_begin(&call);
+	response = service_call(&call, method,
+							json_to_message(method->request, PG_GETARG_JSONB_P(1)));
+	if (call.refusal_sqlstate != 0)
+	{
+		api_warn_refused(&call);
+		answer = refusal_json(&call);
+	}
+	else
+		answer = message_to_json(response, true);
+	MemoryContextSwitchTo(caller);
+	answer = DatumGetJsonbPCopy(PointerGetDatum(answer));
+	MemoryContextDelete(own);
+	PG_RETURN_JSONB_P(answer);
+}
+
+/*
+ * temporal.tick(max_items integer) returns integer
+ */
+Datum
+temporal_tick(PG_FUNCTION_ARGS)
+{
+	int32		max_items = PG_GETARG_INT32(0);
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext own = AllocSetContextCreate(caller, "temporal tick", ALLOCSET_DEFAULT_SIZES);
+	int			done;
+	bool		more;
+
+	if (max_items <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("max_items must be positive")));
+	MemoryContextSwitchTo(own);
+	service_tick(max_items, &done, &more);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(own);
+	PG_RETURN_INT32(done);
+}
