@@ -69,6 +69,7 @@ store_owner(void)
 void
 store_enter(StoreScope *scope)
 {
+	MemoryContext caller = CurrentMemoryContext;
 	Oid			act_as = store_owner();
 
 	GetUserIdAndSecContext(&scope->user_id, &scope->security_context);
@@ -79,6 +80,8 @@ store_enter(StoreScope *scope)
 	enable_seqscan = enable_bitmapscan = jit_enabled = false;
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
+	/* Results outlive the connection. */
+	MemoryContextSwitchTo(caller);
 }
 
 /* store_restore -- what an error must undo; harmless if repeated. */
