@@ -149,7 +149,7 @@ make_room(Node *command, bool is_top_level)
 	if (wish.database == NULL || (!wish.in_block && IsInTransactionBlock(is_top_level)))
 		return;
 	database = get_database_oid(wish.database, true);
-	if (!OidIsValid(database) || database == MyDatabaseId || !is_allowed(&wish, database))
+	if (!OidIsValid(database) || !is_allowed(&wish, database))
 		return;
 	process_hold(database);
 	process_wait_until_gone(database);

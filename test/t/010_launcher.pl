@@ -157,6 +157,10 @@ for my $refused (
 $node->safe_psql('postgres', 'CREATE DATABASE four TEMPLATE two');
 keepers_are('four one two', 'copy of a database with a keeper');
 
+$node->safe_psql('two', 'CREATE DATABASE own TEMPLATE two');
+keepers_are('four one own two', 'copy of the database that one is connected to');
+
+$node->safe_psql('postgres', 'DROP DATABASE own');
 $node->safe_psql('postgres', 'ALTER DATABASE four RENAME TO five');
 keepers_are('five one two', 'RENAME of a database with a keeper');
 
