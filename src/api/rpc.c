@@ -44,6 +44,23 @@ api_warn_refused(const ServiceCall *call)
 			 errdetail("The call was refused, and the refusal is recorded in the history.")));
 }
 
+/* api_call -- what other functions use; NULL for a refusal, with a warning. */
+ProtobufCMessage *
+api_call(const char *method, const void *request)
+{
+	ServiceCall call;
+	ProtobufCMessage *response;
+
+	service_begin(&call);
+	response = service_call(&call, service_find_method(method), request);
+	if (call.refusal_sqlstate != 0)
+	{
+		api_warn_refused(&call);
+		return NULL;
+	}
+	return response;
+}
+
 /*
  * temporal.rpc(method text, request jsonb) returns jsonb
  */

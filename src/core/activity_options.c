@@ -8,6 +8,9 @@
 #include "core/decide.h"
 #include "proto/time.h"
 
+/* How soon the end of a session that works on an activity is noticed. */
+#define SESSION_CHECK_INTERVAL (2 * USECS_PER_SEC)
+
 /* activity_withdraw -- takes back the row that offers it, if there is one. */
 void
 activity_withdraw(Transition *transition, PendingActivity *activity)
@@ -59,6 +62,9 @@ activity_arm(Transition *transition, PendingActivity *activity)
 	if (!detail->started && detail->pause == NULL && detail->offered_at == 0 &&
 		(due == 0 || detail->scheduled_time < due))
 		due = detail->scheduled_time;
+	if (detail->started && detail->session != NULL &&
+		(due == 0 || detail->session->seen_at + SESSION_CHECK_INTERVAL < due))
+		due = detail->session->seen_at + SESSION_CHECK_INTERVAL;
 	if (due == 0 || (detail->timer_armed != 0 && detail->timer_armed <= due))
 		return;
 	if (detail->timer_armed != 0)

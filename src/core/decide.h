@@ -96,7 +96,10 @@ extern void core_cancel_activity(Transition *transition, PendingActivity *activi
 								 const Pb__Payloads *details, const char *identity);
 extern void core_heartbeat_activity(Transition *transition, PendingActivity *activity,
 									const Pb__Payloads *details);
-extern void core_fire_activity_timer(Transition *transition, PendingActivity *activity);
+extern void core_bind_activity(Transition *transition, PendingActivity *activity, int pid,
+							   TimestampTz server_start);
+extern void core_fire_activity_timer(Transition *transition, PendingActivity *activity,
+									 bool session_gone);
 extern bool core_activity_deadline(const PendingActivity *activity, TimestampTz *deadline,
 								   Pb__TimeoutType *type);
 extern bool core_activity_has_timeouts(const PendingActivity *activity, TimestampTz now);

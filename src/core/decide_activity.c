@@ -15,6 +15,7 @@
 #define LAST_FAILURE_LIMIT 4096
 #define ID_LIMIT 1000
 #define NOT_STARTED_DETAILS "ACTIVITY_ID_NOT_STARTED"
+#define SESSION_GONE "session of the worker has ended"
 #define NO_TIME_LEFT "Not enough time to schedule next retry before activity ScheduleToClose timeout, giving up retrying"
 
 static bool
@@ -286,6 +287,20 @@ core_start_activity(Transition *transition, PendingActivity *activity, const cha
 	activity_arm(transition, activity);
 }
 
+/* core_bind_activity -- the attempt ends when the session does. */
+void
+core_bind_activity(Transition *transition, PendingActivity *activity, int pid,
+				   TimestampTz server_start)
+{
+	Pbi__Session *session = proto_new(&pbi__session__descriptor);
+
+	session->pid = pid;
+	session->server_start = server_start;
+	session->seen_at = transition->now;
+	activity->state->session = session;
+	activity_arm(transition, activity);
+}
+
 void
 core_complete_activity(Transition *transition, PendingActivity *activity,
 					   const Pb__Payloads *result, const char *identity)
@@ -354,6 +369,7 @@ retry_activity(Transition *transition, PendingActivity *activity, const Pb__Fail
 	detail->started_time = 0;
 	detail->request_id = "";
 	detail->identity = "";
+	detail->session = NULL;
 	detail->heartbeat_time = 0;
 	detail->last_failure = shorten_failure(failure);
 	detail->last_attempt_complete_time = transition->now;
@@ -510,9 +526,13 @@ core_activity_has_timeouts(const PendingActivity *activity, TimestampTz now)
 	return core_activity_deadline(activity, &deadline, &type) && deadline <= now;
 }
 
-/* core_fire_activity_timer -- the activity's timer row was due and is gone. */
+/*
+ * core_fire_activity_timer -- the activity's timer row was due and is gone.
+ *
+ * "session_gone": the session that worked on it has ended without a word.
+ */
 void
-core_fire_activity_timer(Transition *transition, PendingActivity *activity)
+core_fire_activity_timer(Transition *transition, PendingActivity *activity, bool session_gone)
 {
 	TimestampTz deadline;
 	Pb__TimeoutType type;
@@ -521,10 +541,16 @@ core_fire_activity_timer(Transition *transition, PendingActivity *activity)
 	row_touch(&activity->change);
 	if (core_activity_deadline(activity, &deadline, &type) && deadline <= transition->now)
 		time_out_activity(transition, activity, type);
+	else if (session_gone)
+		core_fail_activity(transition, activity, core_server_failure(SESSION_GONE, false),
+						   activity->state->identity);
 	else if (!activity->state->started && activity->state->pause == NULL &&
 			 activity->state->offered_at == 0)
 		activity_redispatch(transition, activity,
 							Max(activity->state->scheduled_time, transition->now));
-	if (activity->change != ROW_DELETED)
-		activity_arm(transition, activity);
+	if (activity->change == ROW_DELETED)
+		return;
+	if (activity->state->session != NULL)
+		activity->state->session->seen_at = transition->now;
+	activity_arm(transition, activity);
 }

@@ -9,7 +9,9 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "service/service.h"
+#include "utils/timestamp.h"
 #include "wake/wake.h"
 
 #define OBSOLETE_AT_A_TIME 16
@@ -27,6 +29,15 @@ check_poll(ServiceCall *call, const Pb__TaskQueue *queue, const char *identity)
 				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
 				 errmsg("Identity length exceeds limit.")));
 	service_require_adopted();
+}
+
+/* If this transaction is rolled back, the keeper sees to what was taken. */
+static void
+note_claim(const TaskRow *task, int attempt)
+{
+	WakeClaim	claim = {task->key, task->queue_id, task->event_id, attempt};
+
+	wake_note_claim(&claim);
 }
 
 /* The state to start, locked, if the offer is still good; may be busy. */
@@ -85,7 +96,7 @@ poll_workflow(ServiceCall *call, const Pb__PollWorkflowTaskQueueRequest *request
 									 &call->limits);
 			partial = state_is_sticky(state);
 			service_commit(call, transition);
-			wake_note_claim(&state->key.run_id, task->event_id, 0);
+			note_claim(task, 0);
 			return &answer_workflow_task(transition->state, partial)->base;
 		}
 		limit = OBSOLETE_AT_A_TIME;
@@ -171,9 +182,10 @@ poll_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request
 				continue;
 			transition = transition_new(state, call->now);
 			core_start_activity(transition, activity, ident_random_uuid(), request->identity);
+			if (call->session_bound)
+				core_bind_activity(transition, activity, MyProcPid, PgStartTime);
 			store_commit_activity(transition, activity);
-			wake_note_claim(&state->key.run_id, activity->scheduled_event_id,
-							activity->state->attempt);
+			note_claim(task, activity->state->attempt);
 			return &answer_activity_task(call, state, activity)->base;
 		}
 		limit = OBSOLETE_AT_A_TIME;
@@ -193,4 +205,35 @@ service_poll_activity_task_queue(ServiceCall *call, const void *message)
 								 request->task_queue->name), request->identity);
 	answer = poll_activity(call, request);
 	return answer != NULL ? answer : proto_new(&pb__poll_activity_task_queue_response__descriptor);
+}
+
+/*
+ * service_queue_has_task -- for those who wait before they poll.
+ *
+ * *queue_id is the channel to wait on.
+ */
+bool
+service_queue_has_task(const char *namespace_name, int kind, const char *queue, uint64 *queue_id)
+{
+	volatile bool found = false;
+	StoreScope	scope;
+	ServiceCall call;
+
+	service_begin(&call);
+	store_enter(&scope);
+	PG_TRY();
+	{
+		service_use_namespace(&call, namespace_name);
+		service_authorize(&call, RIGHT_WORKER, queue);
+		*queue_id = ident_queue(&call.namespace->id, kind, queue);
+		found = store_adopted() && store_has_task(&call.namespace->id, kind, queue);
+	}
+	PG_CATCH();
+	{
+		store_restore(&scope);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	store_leave(&scope);
+	return found;
 }

@@ -31,6 +31,7 @@ typedef struct ServiceCall
 	Oid			caller;
 	Namespace  *namespace;		/* NULL for methods without one */
 	CoreLimits	limits;
+	bool		session_bound;	/* an activity polled here ends with this session */
 	int			refusal_sqlstate;	/* 0: not refused */
 	const char *refusal_message;
 } ServiceCall;
@@ -151,6 +152,10 @@ HANDLER(shutdown_worker);
 HANDLER(get_search_attributes);
 
 #undef HANDLER
+
+/* poll.c, for procedures that wait */
+extern bool service_queue_has_task(const char *namespace_name, int kind, const char *queue,
+								   uint64 *queue_id);
 
 /* Used by start.c, signal.c and the outbox alike. */
 extern bool service_apply_signal(ServiceCall *call, ExecutionState *state,

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "service/service.h"
 #include "service/tick.h"
+#include "storage/procarray.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
@@ -67,6 +68,16 @@ fire_run(ServiceCall *call, const TimerRow *timer)
 	return ITEM_DONE;
 }
 
+/* Has the session ended that was to finish this attempt? */
+static bool
+session_gone(const PendingActivity *activity)
+{
+	const Pbi__Session *session = activity->state->session;
+
+	return session != NULL && activity->state->started &&
+		(session->server_start != PgStartTime || BackendPidGetProc(session->pid) == NULL);
+}
+
 /* A retry that is due or an early alarm needs no more than the activity. */
 static Outcome
 fire_activity(ServiceCall *call, const TimerRow *timer)
@@ -83,7 +94,8 @@ fire_activity(ServiceCall *call, const TimerRow *timer)
 		return ITEM_DONE;
 	}
 	activity = store_load_activity(state, timer->event_id, LOCK_NONE);
-	if (activity != NULL && core_activity_has_timeouts(activity, call->now))
+	if (activity != NULL &&
+		(core_activity_has_timeouts(activity, call->now) || session_gone(activity)))
 	{
 		state = lock_run(&timer->key, &busy);
 		if (busy)
@@ -101,7 +113,7 @@ fire_activity(ServiceCall *call, const TimerRow *timer)
 	if (activity == NULL || activity->state->timer_armed != timer->fire_at)
 		return ITEM_DONE;
 	transition = transition_new(state, call->now);
-	core_fire_activity_timer(transition, activity);
+	core_fire_activity_timer(transition, activity, session_gone(activity));
 	if (state->buffer != NIL || transition->batches != NIL)
 		service_commit(call, transition);
 	else
@@ -282,15 +294,16 @@ static Outcome
 lose_claim(ServiceCall *call, const void *item)
 {
 	const WakeClaim *claim = item;
-	RunKey		key;
 	ExecutionState *state;
 	PendingActivity *activity;
 	Transition *transition;
 
-	if (claim->attempt == 0 || !store_find_run_key(&claim->run_id, &key))
+	/* The offer is there again: somebody may be waiting for it. */
+	wake_mark_queue(claim->queue_id);
+	call->namespace = store_find_namespace_id(&claim->key.namespace_id);
+	if (claim->attempt == 0 || call->namespace == NULL)
 		return ITEM_DONE;
-	call->namespace = store_find_namespace_id(&key.namespace_id);
-	state = store_load_run(&key, LOCK_SKIP);
+	state = store_load_run(&claim->key, LOCK_SKIP);
 	if (state == NULL || !state_is_open(state))
 		return ITEM_DONE;
 	activity = store_load_activity(state, claim->event_id, LOCK_SKIP);

@@ -147,26 +147,6 @@ store_load_attributes(const RunKey *key, Pb__Memo **memo, Pb__SearchAttributes *
 	*search_attributes = store_message(0, 2, &pb__search_attributes__descriptor);
 }
 
-/* store_find_run_key -- where a pending activity's run lies, by its run id. */
-bool
-store_find_run_key(const pg_uuid_t *run_id, RunKey *key)
-{
-	static Statement find = {
-		"SELECT shard, namespace_id FROM temporal.execution_state"
-		" WHERE run_id OPERATOR(pg_catalog.=) $1 LIMIT 1",
-		1, {UUIDOID}
-	};
-	Datum		values[] = {uuid_datum(run_id)};
-
-	memset(key, 0, sizeof(*key));
-	if (store_run(&find, values, NULL) == 0)
-		return false;
-	key->shard = store_int16(0, 1);
-	key->namespace_id = store_uuid(0, 2);
-	key->run_id = *run_id;
-	return true;
-}
-
 bool
 store_signal_seen(const RunKey *key, const char *request_id)
 {

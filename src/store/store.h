@@ -90,7 +90,6 @@ extern void store_load_attributes(const RunKey *key, Pb__Memo **memo,
 extern ExecutionState *store_load_run(const RunKey *key, LockMode mode);
 extern bool store_signal_seen(const RunKey *key, const char *request_id);
 extern bool store_delete_run(const RunKey *key);
-extern bool store_find_run_key(const pg_uuid_t *run_id, RunKey *key);
 
 /* ---- pending.c ---- */
 
@@ -135,6 +134,7 @@ typedef struct TaskRow
 extern List *store_peek_tasks(const pg_uuid_t *namespace_id, int kind, const char *queue,
 							  int limit, TimestampTz not_before);
 extern void store_drop_task(const TaskRow *task);
+extern bool store_has_task(const pg_uuid_t *namespace_id, int kind, const char *queue);
 extern void store_backlog(const pg_uuid_t *namespace_id, int kind, const char *queue,
 						  int64 *count, TimestampTz *oldest);
 

@@ -14,8 +14,8 @@
 #ifndef TEMPORAL_WAKE_WAKE_H
 #define TEMPORAL_WAKE_WAKE_H
 
+#include "base/ident.h"
 #include "datatype/timestamp.h"
-#include "utils/uuid.h"
 
 #define WAKE_IDENTITY_SIZE 128
 
@@ -29,9 +29,10 @@ typedef enum WakeKind
 /* An activity or workflow task whose claim was rolled back. */
 typedef struct WakeClaim
 {
-	pg_uuid_t run_id;
+	RunKey key;
+	uint64 queue_id;
 	int64 event_id;
-	int attempt;
+	int attempt; /* 0 for a workflow task */
 } WakeClaim;
 
 /* Who polled a queue, and when last. */
@@ -83,7 +84,7 @@ extern int64 wake_lower_bound(uint64 queue_id);
 extern void wake_raise_bound(uint64 queue_id, int64 created_at);
 
 /* A claim that vanishes with its transaction is told to the keeper. */
-extern void wake_note_claim(const pg_uuid_t *run_id, int64 event_id, int attempt);
+extern void wake_note_claim(const WakeClaim *claim);
 extern int wake_take_lost_claims(WakeClaim *claims, int max_claims);
 
 /* Pollers of a queue. */

@@ -152,17 +152,15 @@ xact_note_bound(uint64 queue_id, int64 bound)
 
 /* wake_note_claim -- if this transaction fails, the keeper hears of it. */
 void
-wake_note_claim(const pg_uuid_t *run_id, int64 event_id, int attempt)
+wake_note_claim(const WakeClaim *claim)
 {
-	NotedClaim *claim;
+	NotedClaim *noted;
 
 	if (!wake_available())
 		return;
-	claim = array_add(&noted_claims, sizeof(NotedClaim));
-	claim->subid = GetCurrentSubTransactionId();
-	claim->claim.run_id = *run_id;
-	claim->claim.event_id = event_id;
-	claim->claim.attempt = attempt;
+	noted = array_add(&noted_claims, sizeof(NotedClaim));
+	noted->subid = GetCurrentSubTransactionId();
+	noted->claim = *claim;
 }
 
 /*

@@ -1,0 +1,673 @@
+-- What a person types: names, defaults and PostgreSQL's types around the RPC
+-- layer.  Nothing here decides anything.
+
+-- ---- payloads ----
+
+CREATE FUNCTION temporal.encode_payload(value jsonb)
+RETURNS jsonb
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'temporal_encode_payload';
+COMMENT ON FUNCTION temporal.encode_payload(jsonb) IS
+'A JSON value as a payload in a request: itself, or the full form where it could be mistaken for one.';
+
+CREATE FUNCTION temporal.decode_payloads(payloads jsonb)
+RETURNS jsonb
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'temporal_decode_payloads';
+COMMENT ON FUNCTION temporal.decode_payloads(jsonb) IS
+'The value in a list of payloads of an answer: the only one, or an array of several; NULL for none.';
+
+CREATE FUNCTION temporal.encode_payloads(value jsonb, several jsonb[])
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE
+		WHEN several IS NOT NULL THEN
+			(SELECT pg_catalog.jsonb_agg(temporal.encode_payload(coalesce(u.v, 'null')) ORDER BY u.i)
+			 FROM ROWS FROM (pg_catalog.unnest(several)) WITH ORDINALITY u (v, i))
+		WHEN value IS NOT NULL THEN pg_catalog.jsonb_build_array(temporal.encode_payload(value))
+	END;
+END;
+COMMENT ON FUNCTION temporal.encode_payloads(jsonb, jsonb[]) IS
+'One value, or several, as a list of payloads in a request.';
+
+CREATE FUNCTION temporal.encode_fields("values" jsonb)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
+BEGIN ATOMIC
+	SELECT pg_catalog.jsonb_object_agg(f.key, temporal.encode_payload(f.value))
+	FROM pg_catalog.jsonb_each("values") f;
+END;
+COMMENT ON FUNCTION temporal.encode_fields(jsonb) IS
+'An object as a map of payloads in a request: memo and search attributes.';
+
+CREATE FUNCTION temporal.duration(length interval)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
+BEGIN ATOMIC
+	SELECT EXTRACT(epoch FROM length)::pg_catalog.text OPERATOR(pg_catalog.||) 's';
+END;
+COMMENT ON FUNCTION temporal.duration(interval) IS
+'An interval as a duration in a request; a month counts as 30 days.';
+
+-- ---- clients ----
+
+CREATE FUNCTION temporal.start_request(
+	workflow_type text,
+	input jsonb DEFAULT NULL,
+	workflow_id text DEFAULT NULL,
+	task_queue text DEFAULT 'default',
+	namespace text DEFAULT 'default',
+	inputs jsonb[] DEFAULT NULL,
+	request_id text DEFAULT NULL,
+	id_reuse_policy text DEFAULT NULL,
+	id_conflict_policy text DEFAULT NULL,
+	execution_timeout interval DEFAULT NULL,
+	run_timeout interval DEFAULT NULL,
+	task_timeout interval DEFAULT NULL,
+	start_delay interval DEFAULT NULL,
+	memo jsonb DEFAULT NULL,
+	search_attributes jsonb DEFAULT NULL,
+	priority integer DEFAULT NULL,
+	summary text DEFAULT NULL,
+	identity text DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT pg_catalog.jsonb_build_object(
+		'namespace', namespace,
+		'workflowId', coalesce(workflow_id, pg_catalog.gen_random_uuid()::pg_catalog.text),
+		'workflowType', pg_catalog.jsonb_build_object('name', workflow_type),
+		'taskQueue', pg_catalog.jsonb_build_object('name', task_queue),
+		'input', temporal.encode_payloads(input, inputs),
+		'requestId', request_id,
+		'workflowIdReusePolicy', id_reuse_policy,
+		'workflowIdConflictPolicy', id_conflict_policy,
+		'workflowExecutionTimeout', temporal.duration(execution_timeout),
+		'workflowRunTimeout', temporal.duration(run_timeout),
+		'workflowTaskTimeout', temporal.duration(task_timeout),
+		'workflowStartDelay', temporal.duration(start_delay),
+		'memo', pg_catalog.jsonb_build_object('fields', temporal.encode_fields(memo)),
+		'searchAttributes',
+			pg_catalog.jsonb_build_object('indexedFields', temporal.encode_fields(search_attributes)),
+		'priority', pg_catalog.jsonb_build_object('priorityKey', priority),
+		'userMetadata', pg_catalog.jsonb_build_object('summary', temporal.encode_payload(pg_catalog.to_jsonb(summary))),
+		'identity', coalesce(identity, SESSION_USER::pg_catalog.text));
+END;
+COMMENT ON FUNCTION temporal.start_request IS
+'The StartWorkflowExecution request that start_workflow() makes of its arguments.';
+
+CREATE FUNCTION temporal.start_workflow_run(
+	workflow_type text,
+	input jsonb DEFAULT NULL,
+	INOUT workflow_id text DEFAULT NULL,
+	task_queue text DEFAULT 'default',
+	namespace text DEFAULT 'default',
+	inputs jsonb[] DEFAULT NULL,
+	request_id text DEFAULT NULL,
+	id_reuse_policy text DEFAULT NULL,
+	id_conflict_policy text DEFAULT NULL,
+	execution_timeout interval DEFAULT NULL,
+	run_timeout interval DEFAULT NULL,
+	task_timeout interval DEFAULT NULL,
+	start_delay interval DEFAULT NULL,
+	memo jsonb DEFAULT NULL,
+	search_attributes jsonb DEFAULT NULL,
+	priority integer DEFAULT NULL,
+	summary text DEFAULT NULL,
+	identity text DEFAULT NULL,
+	OUT run_id uuid,
+	OUT started boolean)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	request jsonb := temporal.start_request(
+		workflow_type, input, workflow_id, task_queue, namespace, inputs, request_id,
+		id_reuse_policy, id_conflict_policy, execution_timeout, run_timeout, task_timeout,
+		start_delay, memo, search_attributes, priority, summary, identity);
+	answer jsonb := temporal.rpc('StartWorkflowExecution', request);
+BEGIN
+	workflow_id := request ->> 'workflowId';
+	run_id := answer ->> 'runId';
+	started := coalesce((answer -> 'started')::boolean, false);
+END
+$$;
+COMMENT ON FUNCTION temporal.start_workflow_run IS
+'Starts a workflow, or finds the run that its options say to use; returns the run.';
+
+CREATE FUNCTION temporal.start_workflow(
+	workflow_type text,
+	input jsonb DEFAULT NULL,
+	workflow_id text DEFAULT NULL,
+	task_queue text DEFAULT 'default',
+	namespace text DEFAULT 'default',
+	inputs jsonb[] DEFAULT NULL,
+	request_id text DEFAULT NULL,
+	id_reuse_policy text DEFAULT NULL,
+	id_conflict_policy text DEFAULT NULL,
+	execution_timeout interval DEFAULT NULL,
+	run_timeout interval DEFAULT NULL,
+	task_timeout interval DEFAULT NULL,
+	start_delay interval DEFAULT NULL,
+	memo jsonb DEFAULT NULL,
+	search_attributes jsonb DEFAULT NULL,
+	priority integer DEFAULT NULL,
+	summary text DEFAULT NULL,
+	identity text DEFAULT NULL)
+RETURNS text
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_start_workflow';
+COMMENT ON FUNCTION temporal.start_workflow IS
+'Starts a workflow in this transaction and returns its id. Nothing happens unless the transaction commits.';
+
+CREATE FUNCTION temporal.signal_workflow(
+	workflow_id text,
+	signal_name text,
+	input jsonb DEFAULT NULL,
+	request_id text DEFAULT NULL,
+	run_id uuid DEFAULT NULL,
+	namespace text DEFAULT 'default',
+	inputs jsonb[] DEFAULT NULL,
+	identity text DEFAULT NULL)
+RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT temporal.rpc('SignalWorkflowExecution', pg_catalog.jsonb_build_object(
+		'namespace', namespace,
+		'workflowExecution',
+			pg_catalog.jsonb_build_object('workflowId', workflow_id, 'runId', run_id),
+		'signalName', signal_name,
+		'input', temporal.encode_payloads(input, inputs),
+		'requestId', request_id,
+		'identity', coalesce(identity, SESSION_USER::pg_catalog.text)));
+	SELECT;
+END;
+COMMENT ON FUNCTION temporal.signal_workflow IS
+'Sends a signal to an open workflow; one request_id is delivered once.';
+
+CREATE FUNCTION temporal.signal_with_start_workflow(
+	signal_name text,
+	workflow_type text,
+	signal_input jsonb DEFAULT NULL,
+	input jsonb DEFAULT NULL,
+	INOUT workflow_id text DEFAULT NULL,
+	task_queue text DEFAULT 'default',
+	namespace text DEFAULT 'default',
+	inputs jsonb[] DEFAULT NULL,
+	request_id text DEFAULT NULL,
+	id_reuse_policy text DEFAULT NULL,
+	id_conflict_policy text DEFAULT NULL,
+	execution_timeout interval DEFAULT NULL,
+	run_timeout interval DEFAULT NULL,
+	task_timeout interval DEFAULT NULL,
+	start_delay interval DEFAULT NULL,
+	memo jsonb DEFAULT NULL,
+	search_attributes jsonb DEFAULT NULL,
+	priority integer DEFAULT NULL,
+	summary text DEFAULT NULL,
+	identity text DEFAULT NULL,
+	OUT run_id uuid,
+	OUT started boolean)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	request jsonb := temporal.start_request(
+		workflow_type, input, workflow_id, task_queue, namespace, inputs, request_id,
+		id_reuse_policy, id_conflict_policy, execution_timeout, run_timeout, task_timeout,
+		start_delay, memo, search_attributes, priority, summary, identity);
+	answer jsonb := temporal.rpc('SignalWithStartWorkflowExecution',
+		request || jsonb_build_object('signalName', signal_name,
+			'signalInput', temporal.encode_payloads(signal_input, NULL)));
+BEGIN
+	workflow_id := request ->> 'workflowId';
+	run_id := answer ->> 'runId';
+	started := coalesce((answer -> 'started')::boolean, false);
+END
+$$;
+COMMENT ON FUNCTION temporal.signal_with_start_workflow IS
+'Signals the open workflow of that id, or starts one and signals it, in one step.';
+
+CREATE FUNCTION temporal.cancel_workflow(
+	workflow_id text,
+	reason text DEFAULT NULL,
+	run_id uuid DEFAULT NULL,
+	namespace text DEFAULT 'default',
+	identity text DEFAULT NULL)
+RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT temporal.rpc('RequestCancelWorkflowExecution', pg_catalog.jsonb_build_object(
+		'namespace', namespace,
+		'workflowExecution',
+			pg_catalog.jsonb_build_object('workflowId', workflow_id, 'runId', run_id),
+		'reason', reason,
+		'identity', coalesce(identity, SESSION_USER::pg_catalog.text)));
+	SELECT;
+END;
+COMMENT ON FUNCTION temporal.cancel_workflow IS
+'Asks an open workflow to end; the workflow decides. No effect on a closed one.';
+
+CREATE FUNCTION temporal.terminate_workflow(
+	workflow_id text,
+	reason text DEFAULT NULL,
+	details jsonb DEFAULT NULL,
+	run_id uuid DEFAULT NULL,
+	namespace text DEFAULT 'default',
+	identity text DEFAULT NULL)
+RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT temporal.rpc('TerminateWorkflowExecution', pg_catalog.jsonb_build_object(
+		'namespace', namespace,
+		'workflowExecution',
+			pg_catalog.jsonb_build_object('workflowId', workflow_id, 'runId', run_id),
+		'reason', reason,
+		'details', temporal.encode_payloads(details, NULL),
+		'identity', coalesce(identity, SESSION_USER::pg_catalog.text)));
+	SELECT;
+END;
+COMMENT ON FUNCTION temporal.terminate_workflow IS
+'Ends an open workflow at once, without asking it.';
+
+CREATE FUNCTION temporal.delete_workflow(
+	workflow_id text,
+	run_id uuid DEFAULT NULL,
+	namespace text DEFAULT 'default')
+RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT temporal.rpc('DeleteWorkflowExecution', pg_catalog.jsonb_build_object(
+		'namespace', namespace,
+		'workflowExecution',
+			pg_catalog.jsonb_build_object('workflowId', workflow_id, 'runId', run_id)));
+	SELECT;
+END;
+COMMENT ON FUNCTION temporal.delete_workflow IS
+'Removes a workflow and its history, soon after the commit; an open one is terminated first.';
+
+CREATE FUNCTION temporal.describe_workflow(
+	workflow_id text,
+	run_id uuid DEFAULT NULL,
+	namespace text DEFAULT 'default')
+RETURNS jsonb
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT temporal.rpc('DescribeWorkflowExecution', pg_catalog.jsonb_build_object(
+		'namespace', namespace,
+		'execution',
+			pg_catalog.jsonb_build_object('workflowId', workflow_id, 'runId', run_id)));
+END;
+COMMENT ON FUNCTION temporal.describe_workflow IS
+'What a workflow is and what it waits for, as Temporal describes it.';
+
+CREATE FUNCTION temporal.history(
+	workflow_id text,
+	run_id uuid DEFAULT NULL,
+	namespace text DEFAULT 'default')
+RETURNS TABLE (event_id bigint, event_time timestamptz, event_type text, attributes jsonb)
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_history';
+COMMENT ON FUNCTION temporal.history IS
+'The history of a workflow, one row an event.';
+
+CREATE FUNCTION temporal.workflow_result(
+	workflow_id text,
+	run_id uuid DEFAULT NULL,
+	namespace text DEFAULT 'default')
+RETURNS jsonb
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_workflow_result';
+COMMENT ON FUNCTION temporal.workflow_result IS
+'The result of a closed workflow. Raises its failure (class TF), or TW902 while it is running; never waits.';
+
+CREATE PROCEDURE temporal.await_result(
+	workflow_id text,
+	timeout interval DEFAULT NULL,
+	run_id uuid DEFAULT NULL,
+	namespace text DEFAULT 'default',
+	INOUT result jsonb DEFAULT NULL)
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'temporal_await_result';
+COMMENT ON PROCEDURE temporal.await_result IS
+'Waits until a workflow has closed and returns its result or raises its failure. Not inside a transaction block.';
+
+CREATE PROCEDURE temporal.execute_workflow(
+	workflow_type text,
+	input jsonb DEFAULT NULL,
+	workflow_id text DEFAULT NULL,
+	task_queue text DEFAULT 'default',
+	namespace text DEFAULT 'default',
+	inputs jsonb[] DEFAULT NULL,
+	request_id text DEFAULT NULL,
+	id_reuse_policy text DEFAULT NULL,
+	id_conflict_policy text DEFAULT NULL,
+	execution_timeout interval DEFAULT NULL,
+	run_timeout interval DEFAULT NULL,
+	task_timeout interval DEFAULT NULL,
+	start_delay interval DEFAULT NULL,
+	memo jsonb DEFAULT NULL,
+	search_attributes jsonb DEFAULT NULL,
+	priority integer DEFAULT NULL,
+	summary text DEFAULT NULL,
+	identity text DEFAULT NULL,
+	timeout interval DEFAULT NULL,
+	INOUT result jsonb DEFAULT NULL)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+	id text;
+BEGIN
+	id := temporal.start_workflow(
+		workflow_type, input, workflow_id, task_queue, namespace, inputs, request_id,
+		id_reuse_policy, id_conflict_policy, execution_timeout, run_timeout, task_timeout,
+		start_delay, memo, search_attributes, priority, summary, identity);
+	COMMIT;
+	CALL temporal.await_result(id, timeout, NULL, namespace, result);
+END
+$$;
+COMMENT ON PROCEDURE temporal.execute_workflow IS
+'Starts a workflow, commits and waits for its result. Not inside a transaction block.';
+
+-- ---- workers ----
+
+CREATE FUNCTION temporal.poll_workflow_task(
+	task_queue text,
+	identity text DEFAULT NULL,
+	namespace text DEFAULT 'default',
+	sticky_queue text DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT nullif(temporal.rpc('PollWorkflowTaskQueue', pg_catalog.jsonb_build_object(
+		'namespace', namespace,
+		'taskQueue', CASE WHEN sticky_queue IS NULL
+			THEN pg_catalog.jsonb_build_object('name', task_queue)
+			ELSE pg_catalog.jsonb_build_object('name', sticky_queue, 'normalName', task_queue,
+				'kind', 'TASK_QUEUE_KIND_STICKY') END,
+		'identity', coalesce(identity, SESSION_USER::pg_catalog.text))), '{}');
+END;
+COMMENT ON FUNCTION temporal.poll_workflow_task IS
+'Takes the next workflow task of a queue, with the history; NULL when there is nothing. Never waits.';
+
+CREATE FUNCTION temporal.complete_workflow_task(
+	task_token text,
+	commands jsonb DEFAULT '[]',
+	identity text DEFAULT NULL,
+	namespace text DEFAULT 'default')
+RETURNS jsonb
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT temporal.rpc('RespondWorkflowTaskCompleted', pg_catalog.jsonb_build_object(
+		'namespace', namespace,
+		'taskToken', task_token,
+		'commands', commands,
+		'identity', coalesce(identity, SESSION_USER::pg_catalog.text)));
+END;
+COMMENT ON FUNCTION temporal.complete_workflow_task IS
+'Answers a workflow task with commands. A refused command fails the task: see "error" in the result.';
+
+CREATE FUNCTION temporal.fail_workflow_task(
+	task_token text,
+	message text,
+	cause text DEFAULT 'WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE',
+	identity text DEFAULT NULL,
+	namespace text DEFAULT 'default')
+RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT temporal.rpc('RespondWorkflowTaskFailed', pg_catalog.jsonb_build_object(
+		'namespace', namespace,
+		'taskToken', task_token,
+		'cause', cause,
+		'failure', pg_catalog.jsonb_build_object('message', message,
+			'applicationFailureInfo', '{}'::pg_catalog.jsonb),
+		'identity', coalesce(identity, SESSION_USER::pg_catalog.text)));
+	SELECT;
+END;
+COMMENT ON FUNCTION temporal.fail_workflow_task IS
+'Says that a workflow task could not be worked on; it is offered again.';
+
+CREATE FUNCTION temporal.poll_activity_tasks(
+	task_queue text,
+	identity text DEFAULT NULL,
+	max_tasks integer DEFAULT 1,
+	namespace text DEFAULT 'default')
+RETURNS TABLE (task_token text, activity_id text, activity_type text, workflow_type text,
+			   workflow_id text, run_id uuid, attempt integer, input jsonb,
+			   heartbeat_details jsonb, scheduled_time timestamptz, started_time timestamptz,
+			   deadline timestamptz)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	request jsonb := jsonb_build_object(
+		'namespace', namespace,
+		'taskQueue', jsonb_build_object('name', task_queue),
+		'identity', coalesce(identity, SESSION_USER::text));
+	task jsonb;
+BEGIN
+	FOR i IN 1 .. max_tasks LOOP
+		task := temporal.rpc('PollActivityTaskQueue', request);
+		EXIT WHEN task = '{}';
+		task_token := task ->> 'taskToken';
+		activity_id := task ->> 'activityId';
+		activity_type := task #>> '{activityType,name}';
+		workflow_type := task #>> '{workflowType,name}';
+		workflow_id := task #>> '{workflowExecution,workflowId}';
+		run_id := task #>> '{workflowExecution,runId}';
+		attempt := task ->> 'attempt';
+		input := temporal.decode_payloads(task -> 'input');
+		heartbeat_details := temporal.decode_payloads(task -> 'heartbeatDetails');
+		scheduled_time := task ->> 'scheduledTime';
+		started_time := task ->> 'startedTime';
+		deadline := CASE WHEN rtrim(task ->> 'startToCloseTimeout', 's')::numeric > 0
+			THEN started_time + make_interval(secs => rtrim(task ->> 'startToCloseTimeout', 's')::float8)
+			END;
+		RETURN NEXT;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION temporal.poll_activity_tasks IS
+'Takes up to max_tasks activity tasks of a queue; no row when there is nothing. Never waits.';
+
+CREATE FUNCTION temporal.complete_activity_task(
+	task_token text,
+	result jsonb DEFAULT NULL,
+	identity text DEFAULT NULL,
+	namespace text DEFAULT 'default')
+RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT temporal.rpc('RespondActivityTaskCompleted', pg_catalog.jsonb_build_object(
+		'namespace', namespace,
+		'taskToken', task_token,
+		'result', temporal.encode_payloads(result, NULL),
+		'identity', coalesce(identity, SESSION_USER::pg_catalog.text)));
+	SELECT;
+END;
+COMMENT ON FUNCTION temporal.complete_activity_task IS
+'Completes an activity. In the transaction of the poll and of the work it makes the effects exactly-once.';
+
+CREATE FUNCTION temporal.fail_activity_task(
+	task_token text,
+	message text,
+	type text DEFAULT NULL,
+	non_retryable boolean DEFAULT false,
+	details jsonb DEFAULT NULL,
+	next_retry_delay interval DEFAULT NULL,
+	identity text DEFAULT NULL,
+	namespace text DEFAULT 'default')
+RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT temporal.rpc('RespondActivityTaskFailed', pg_catalog.jsonb_build_object(
+		'namespace', namespace,
+		'taskToken', task_token,
+		'failure', pg_catalog.jsonb_build_object(
+			'message', message,
+			'applicationFailureInfo', pg_catalog.jsonb_build_object(
+				'type', type,
+				'nonRetryable', non_retryable,
+				'nextRetryDelay', temporal.duration(next_retry_delay),
+				'details', temporal.encode_payloads(details, NULL))),
+		'identity', coalesce(identity, SESSION_USER::pg_catalog.text)));
+	SELECT;
+END;
+COMMENT ON FUNCTION temporal.fail_activity_task IS
+'Says that an attempt of an activity has failed; its retry policy decides what follows.';
+
+CREATE FUNCTION temporal.cancel_activity_task(
+	task_token text,
+	details jsonb DEFAULT NULL,
+	identity text DEFAULT NULL,
+	namespace text DEFAULT 'default')
+RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT temporal.rpc('RespondActivityTaskCanceled', pg_catalog.jsonb_build_object(
+		'namespace', namespace,
+		'taskToken', task_token,
+		'details', temporal.encode_payloads(details, NULL),
+		'identity', coalesce(identity, SESSION_USER::pg_catalog.text)));
+	SELECT;
+END;
+COMMENT ON FUNCTION temporal.cancel_activity_task IS
+'Confirms that an activity was cancelled, after a heartbeat has said that it should be.';
+
+CREATE FUNCTION temporal.heartbeat_activity_task(
+	task_token text,
+	details jsonb DEFAULT NULL,
+	identity text DEFAULT NULL,
+	namespace text DEFAULT 'default',
+	OUT cancel_requested boolean,
+	OUT activity_paused boolean,
+	OUT activity_reset boolean)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	answer jsonb := temporal.rpc('RecordActivityTaskHeartbeat', jsonb_build_object(
+		'namespace', namespace,
+		'taskToken', task_token,
+		'details', temporal.encode_payloads(details, NULL),
+		'identity', coalesce(identity, SESSION_USER::text)));
+BEGIN
+	cancel_requested := coalesce((answer -> 'cancelRequested')::boolean, false);
+	activity_paused := coalesce((answer -> 'activityPaused')::boolean, false);
+	activity_reset := coalesce((answer -> 'activityReset')::boolean, false);
+END
+$$;
+COMMENT ON FUNCTION temporal.heartbeat_activity_task IS
+'Says that an activity is alive, keeps details for its next attempt, and tells whether it should stop.';
+
+CREATE FUNCTION temporal.complete_activity(
+	workflow_id text,
+	activity_id text,
+	result jsonb DEFAULT NULL,
+	run_id uuid DEFAULT NULL,
+	identity text DEFAULT NULL,
+	namespace text DEFAULT 'default')
+RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT temporal.rpc('RespondActivityTaskCompletedById', pg_catalog.jsonb_build_object(
+		'namespace', namespace,
+		'workflowId', workflow_id,
+		'runId', run_id,
+		'activityId', activity_id,
+		'result', temporal.encode_payloads(result, NULL),
+		'identity', coalesce(identity, SESSION_USER::pg_catalog.text)));
+	SELECT;
+END;
+COMMENT ON FUNCTION temporal.complete_activity IS
+'Completes an activity that is named by its workflow and its id.';
+
+CREATE FUNCTION temporal.fail_activity(
+	workflow_id text,
+	activity_id text,
+	message text,
+	type text DEFAULT NULL,
+	non_retryable boolean DEFAULT false,
+	details jsonb DEFAULT NULL,
+	next_retry_delay interval DEFAULT NULL,
+	run_id uuid DEFAULT NULL,
+	identity text DEFAULT NULL,
+	namespace text DEFAULT 'default')
+RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT temporal.rpc('RespondActivityTaskFailedById', pg_catalog.jsonb_build_object(
+		'namespace', namespace,
+		'workflowId', workflow_id,
+		'runId', run_id,
+		'activityId', activity_id,
+		'failure', pg_catalog.jsonb_build_object(
+			'message', message,
+			'applicationFailureInfo', pg_catalog.jsonb_build_object(
+				'type', type,
+				'nonRetryable', non_retryable,
+				'nextRetryDelay', temporal.duration(next_retry_delay),
+				'details', temporal.encode_payloads(details, NULL))),
+		'identity', coalesce(identity, SESSION_USER::pg_catalog.text)));
+	SELECT;
+END;
+COMMENT ON FUNCTION temporal.fail_activity IS
+'Fails an attempt of an activity that is named by its workflow and its id.';
+
+CREATE FUNCTION temporal.cancel_activity(
+	workflow_id text,
+	activity_id text,
+	details jsonb DEFAULT NULL,
+	run_id uuid DEFAULT NULL,
+	identity text DEFAULT NULL,
+	namespace text DEFAULT 'default')
+RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT temporal.rpc('RespondActivityTaskCanceledById', pg_catalog.jsonb_build_object(
+		'namespace', namespace,
+		'workflowId', workflow_id,
+		'runId', run_id,
+		'activityId', activity_id,
+		'details', temporal.encode_payloads(details, NULL),
+		'identity', coalesce(identity, SESSION_USER::pg_catalog.text)));
+	SELECT;
+END;
+COMMENT ON FUNCTION temporal.cancel_activity IS
+'Confirms the cancellation of an activity that is named by its workflow and its id.';
+
+CREATE PROCEDURE temporal.wait_for_task(
+	task_queue text,
+	timeout interval DEFAULT NULL,
+	task_type text DEFAULT 'activity',
+	namespace text DEFAULT 'default',
+	INOUT found boolean DEFAULT NULL)
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'temporal_wait_for_task';
+COMMENT ON PROCEDURE temporal.wait_for_task IS
+'Waits until a queue has a task that nobody has taken; false after the timeout. Not inside a transaction block.';
+
+CREATE FUNCTION temporal.listen(
+	task_queue text,
+	task_type text DEFAULT 'activity',
+	namespace text DEFAULT 'default')
+RETURNS text
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'temporal_listen';
+COMMENT ON FUNCTION temporal.listen IS
+'The channel on which this session gets a notification when a queue has work, after LISTEN on it.';
+
+CREATE PROCEDURE temporal.work(
+	task_queue text,
+	handler text,
+	task_type text DEFAULT 'activity',
+	max_tasks integer DEFAULT NULL,
+	idle_timeout interval DEFAULT NULL,
+	identity text DEFAULT NULL,
+	namespace text DEFAULT 'default')
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'temporal_work';
+COMMENT ON PROCEDURE temporal.work IS
+'Works on a queue: calls handler(task jsonb) returns jsonb for each task, in one transaction with its completion. For task_type workflow the result is the list of commands.';

@@ -1,0 +1,431 @@
+/*
+ * work.c
+ *	  CALL temporal.work(): a worker in one line of SQL.
+ *
+ * Taking a task is committed first, so that a handler which takes the server
+ * down is not tried again at once: the attempt has begun and is known to have
+ * ended with its session.  The handler and the completion are one transaction:
+ * what the handler writes is there if and only if the completion is.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "api/call.h"
+#include "base/clock.h"
+#include "base/wait_event.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "parser/parse_func.h"
+#include "proto/json.h"
+#include "proto/payload.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/regproc.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "wake/wake.h"
+
+PG_FUNCTION_INFO_V1(temporal_work);
+
+typedef struct Worker
+{
+	const char *queue;
+	const char *statement;		/* SELECT handler($1) */
+	bool		workflow;
+	const char *identity;
+	const char *namespace_name;
+	MemoryContext memory;		/* lives for one task */
+} Worker;
+
+/* A task in hand. */
+typedef struct Task
+{
+	ProtobufCBinaryData token;
+	Jsonb	   *description;	/* what the handler gets */
+} Task;
+
+/* ---- taking ---- */
+
+static void
+push_text(JsonbParseState **state, const char *key, const char *text)
+{
+	JsonbValue	value = {.type = jbvString};
+
+	value.val.string.val = unconstify(char *, key);
+	value.val.string.len = strlen(key);
+	pushJsonbValue(state, WJB_KEY, &value);
+	value.val.string.val = unconstify(char *, text);
+	value.val.string.len = strlen(text);
+	pushJsonbValue(state, WJB_VALUE, &value);
+}
+
+static void
+push_jsonb(JsonbParseState **state, const char *key, Jsonb *json)
+{
+	JsonbValue	value = {.type = jbvString};
+
+	value.val.string.val = unconstify(char *, key);
+	value.val.string.len = strlen(key);
+	pushJsonbValue(state, WJB_KEY, &value);
+	if (json == NULL)
+		value.type = jbvNull;
+	else if (JB_ROOT_IS_SCALAR(json))
+		JsonbExtractScalar(&json->root, &value);
+	else
+	{
+		value.type = jbvBinary;
+		value.val.binary.data = &json->root;
+		value.val.binary.len = VARSIZE(json) - VARHDRSZ;
+	}
+	pushJsonbValue(state, WJB_VALUE, &value);
+}
+
+/* An activity's handler gets values, not payloads. */
+static Jsonb *
+describe_activity(const Pb__PollActivityTaskQueueResponse *task)
+{
+	JsonbParseState *state = NULL;
+	JsonbValue	number = {.type = jbvNumeric};
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	push_text(&state, "activityType", task->activity_type->name);
+	push_text(&state, "activityId", task->activity_id);
+	push_text(&state, "workflowType", task->workflow_type->name);
+	push_text(&state, "workflowId", task->workflow_execution->workflow_id);
+	push_text(&state, "runId", task->workflow_execution->run_id);
+	number.val.numeric = DatumGetNumeric(DirectFunctionCall1(int4_numeric,
+															 Int32GetDatum(task->attempt)));
+	push_jsonb(&state, "attempt", JsonbValueToJsonb(&number));
+	push_jsonb(&state, "input", api_payloads_value(task->input));
+	push_jsonb(&state, "heartbeatDetails", api_payloads_value(task->heartbeat_details));
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+/* Takes a task and commits that; false if there is none. */
+static bool
+take_task(const Worker *worker, Task *task)
+{
+	Pb__TaskQueue queue = PB__TASK_QUEUE__INIT;
+	ServiceCall call;
+
+	queue.name = worker->queue;
+	api_begin_step();
+	service_begin(&call);
+	call.session_bound = true;
+	memset(task, 0, sizeof(*task));
+	if (worker->workflow)
+	{
+		Pb__PollWorkflowTaskQueueRequest request = PB__POLL_WORKFLOW_TASK_QUEUE_REQUEST__INIT;
+		Pb__PollWorkflowTaskQueueResponse *response;
+
+		request.namespace_ = worker->namespace_name;
+		request.task_queue = &queue;
+		request.identity = worker->identity;
+		response = (Pb__PollWorkflowTaskQueueResponse *)
+			service_call(&call, service_find_method("PollWorkflowTaskQueue"), &request);
+		task->token = response->task_token;
+		if (task->token.len > 0)
+			task->description = message_to_json(&response->base, true);
+	}
+	else
+	{
+		Pb__PollActivityTaskQueueRequest request = PB__POLL_ACTIVITY_TASK_QUEUE_REQUEST__INIT;
+		Pb__PollActivityTaskQueueResponse *response;
+
+		request.namespace_ = worker->namespace_name;
+		request.task_queue = &queue;
+		request.identity = worker->identity;
+		response = (Pb__PollActivityTaskQueueResponse *)
+			service_call(&call, service_find_method("PollActivityTaskQueue"), &request);
+		task->token = response->task_token;
+		if (task->token.len > 0)
+			task->description = describe_activity(response);
+	}
+	api_end_step();
+	MemoryContextSwitchTo(worker->memory);
+	return task->token.len > 0;
+}
+
+/* ---- doing ---- */
+
+/* Calls the handler; NULL for SQL NULL. */
+static Jsonb *
+call_handler(const Worker *worker, const Task *task)
+{
+	Oid			types[] = {JSONBOID};
+	Datum		values[] = {JsonbPGetDatum(task->description)};
+	Datum		value;
+	bool		isnull;
+	Jsonb	   *result;
+
+	SPI_connect();
+	if (SPI_execute_with_args(worker->statement, 1, types, values, NULL, false, 1) != SPI_OK_SELECT ||
+		SPI_processed != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_CARDINALITY_VIOLATION),
+				 errmsg("handler of task queue \"%s\" did not return a row", worker->queue)));
+	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	MemoryContextSwitchTo(worker->memory);
+	result = isnull ? NULL : DatumGetJsonbPCopy(value);
+	SPI_finish();
+	MemoryContextSwitchTo(worker->memory);
+	return result;
+}
+
+/* "result" as the commands of a completion request. */
+static void
+complete_workflow(const Worker *worker, const Task *task, Jsonb *result)
+{
+	Pb__RespondWorkflowTaskCompletedRequest *request;
+	JsonbParseState *state = NULL;
+	Jsonb	   *json;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	if (result != NULL)
+		push_jsonb(&state, "commands", result);
+	json = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	request = json_to_message(&pb__respond_workflow_task_completed_request__descriptor, json);
+	request->namespace_ = worker->namespace_name;
+	request->task_token = task->token;
+	request->identity = worker->identity;
+	api_call("RespondWorkflowTaskCompleted", request);
+}
+
+static void
+complete_activity(const Worker *worker, const Task *task, Jsonb *result)
+{
+	Pb__RespondActivityTaskCompletedRequest request =
+		PB__RESPOND_ACTIVITY_TASK_COMPLETED_REQUEST__INIT;
+
+	request.namespace_ = worker->namespace_name;
+	request.task_token = task->token;
+	request.identity = worker->identity;
+	if (result != NULL)
+		request.result = core_payloads(payload_from_jsonb(result));
+	api_call("RespondActivityTaskCompleted", &request);
+}
+
+/* Runs the handler and completes, in a subtransaction; its error, or NULL. */
+static ErrorData *
+handle(const Worker *worker, const Task *task)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(worker->memory);
+	PG_TRY();
+	{
+		Jsonb	   *result = call_handler(worker, task);
+
+		if (worker->workflow)
+			complete_workflow(worker, task, result);
+		else
+			complete_activity(worker, task, result);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(worker->memory);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(worker->memory);
+	CurrentResourceOwner = owner;
+	return error;
+}
+
+/* Commits; the error of a deferred constraint, or NULL. */
+static ErrorData *
+try_commit(const Worker *worker)
+{
+	ErrorData  *volatile error = NULL;
+
+	PopActiveSnapshot();
+	PG_TRY();
+	{
+		SPI_commit();
+	}
+	PG_CATCH();
+	{
+		/* SPI has rolled back and begun a new transaction. */
+		MemoryContextSwitchTo(worker->memory);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(worker->memory);
+	return error;
+}
+
+/* ---- failing ---- */
+
+static Pb__Failure *
+error_failure(const ErrorData *error)
+{
+	Pb__Failure *failure = proto_new(&pb__failure__descriptor);
+
+	failure->message = error->message != NULL ? error->message : "";
+	failure->source = "PostgreSQL";
+	failure->stack_trace = error->context != NULL ? error->context : "";
+	failure->failure_info_case = PB__FAILURE__FAILURE_INFO_APPLICATION_FAILURE_INFO;
+	failure->application_failure_info = proto_new(&pb__application_failure_info__descriptor);
+	failure->application_failure_info->type = pstrdup(unpack_sql_state(error->sqlerrcode));
+	if (error->detail != NULL)
+		failure->application_failure_info->details =
+			core_payloads(core_text_payload(error->detail));
+	return failure;
+}
+
+/* Reports the failure, in a transaction of its own. */
+static void
+report_failure(const Worker *worker, const Task *task, const ErrorData *error)
+{
+	api_begin_step();
+	if (worker->workflow)
+	{
+		Pb__RespondWorkflowTaskFailedRequest request =
+			PB__RESPOND_WORKFLOW_TASK_FAILED_REQUEST__INIT;
+
+		request.namespace_ = worker->namespace_name;
+		request.task_token = task->token;
+		request.identity = worker->identity;
+		request.cause = CAUSE(WORKFLOW_WORKER_UNHANDLED_FAILURE);
+		request.failure = error_failure(error);
+		api_call("RespondWorkflowTaskFailed", &request);
+	}
+	else
+	{
+		Pb__RespondActivityTaskFailedRequest request =
+			PB__RESPOND_ACTIVITY_TASK_FAILED_REQUEST__INIT;
+
+		request.namespace_ = worker->namespace_name;
+		request.task_token = task->token;
+		request.identity = worker->identity;
+		request.failure = error_failure(error);
+		api_call("RespondActivityTaskFailed", &request);
+	}
+	api_end_step();
+	MemoryContextSwitchTo(worker->memory);
+}
+
+/* The task is gone (timed out, workflow closed): nobody waits for an answer. */
+static bool
+task_is_gone(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_TEMPORAL_TASK_NOT_FOUND;
+}
+
+static void
+do_task(const Worker *worker, const Task *task)
+{
+	ErrorData  *error;
+
+	api_begin_step();
+	error = handle(worker, task);
+	if (error == NULL)
+		error = try_commit(worker);
+	else
+		api_end_step();
+	MemoryContextSwitchTo(worker->memory);
+	if (error == NULL)
+		return;
+	if (!task_is_gone(error))
+		report_failure(worker, task, error);
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+		error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
+		ReThrowError(error);
+}
+
+/* ---- the loop ---- */
+
+/* The statement that calls "name", however it is written. */
+static char *
+handler_statement(const char *name)
+{
+	List	   *names = stringToQualifiedNameList(name);
+	Oid			types[] = {JSONBOID};
+	Oid			function = LookupFuncName(names, 1, types, true);
+
+	if (!OidIsValid(function))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("function %s(jsonb) does not exist", name),
+				 errhint("A handler takes the task and returns the result, both jsonb.")));
+	if (get_func_rettype(function) != JSONBOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("function %s(jsonb) does not return jsonb", name)));
+	return psprintf("SELECT %s($1)", NameListToQuotedString(names));
+}
+
+/*
+ * temporal.work(task_queue, handler, task_type, max_tasks, idle_timeout,
+ *				 identity, namespace)
+ */
+Datum
+temporal_work(PG_FUNCTION_ARGS)
+{
+	Worker		worker;
+	int			max_tasks = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT32(3);
+	char	   *type = api_text_argument(fcinfo, 2, "activity");
+	TimestampTz idle_deadline = api_deadline(fcinfo, 4);
+	uint64		queue_id;
+	bool		registered = false;
+	int			done = 0;
+
+	worker.queue = api_text_argument(fcinfo, 0, NULL);
+	worker.statement = handler_statement(api_text_argument(fcinfo, 1, NULL));
+	worker.workflow = strcmp(type, "workflow") == 0;
+	worker.identity = api_identity(fcinfo, 5);
+	worker.namespace_name = api_text_argument(fcinfo, 6, "default");
+	if (!worker.workflow && strcmp(type, "activity") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
+				 errmsg("invalid task type: \"%s\"", type),
+				 errhint("It is \"activity\" or \"workflow\".")));
+	service_require_id(worker.queue, "TaskQueue");
+	worker.memory = AllocSetContextCreate(CurrentMemoryContext, "temporal work",
+										  ALLOCSET_DEFAULT_SIZES);
+	api_begin_waiting(fcinfo, "temporal.work()");
+	api_begin_step();
+	service_queue_has_task(worker.namespace_name,
+						   worker.workflow ? QUEUE_TYPE(WORKFLOW) : QUEUE_TYPE(ACTIVITY),
+						   worker.queue, &queue_id);
+	api_end_step();
+	while (max_tasks == 0 || done < max_tasks)
+	{
+		Task		task;
+
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextReset(worker.memory);
+		MemoryContextSwitchTo(worker.memory);
+		if (take_task(&worker, &task))
+		{
+			/* Who is busy must not be woken instead of somebody idle. */
+			if (registered)
+				wake_unregister();
+			registered = false;
+			do_task(&worker, &task);
+			done++;
+			idle_deadline = api_deadline(fcinfo, 4);
+		}
+		else if (!registered)
+		{
+			/* Look once more: a task may have come before we were known. */
+			wake_register(WAKE_QUEUE, queue_id);
+			registered = true;
+		}
+		else if (!wake_wait(idle_deadline, wait_event(WAIT_EVENT_QUEUE)))
+			break;
+	}
+	if (registered)
+		wake_unregister();
+	api_end_waiting();
+	PG_RETURN_VOID();
+}
