@@ -48,6 +48,18 @@ lock_run(const RunKey *key, bool *busy)
 	return state;
 }
 
+/*
+ * Is the row that was due the one that stands for the deadline "armed"?
+ *
+ * A row that was pushed back is later than that.  One that is left over from
+ * an earlier deadline may pass for it: it then finds nothing due.
+ */
+static bool
+row_is_armed(const TimerRow *timer, TimestampTz armed)
+{
+	return armed != 0 && armed <= timer->fire_at;
+}
+
 static Outcome
 fire_run(ServiceCall *call, const TimerRow *timer)
 {
@@ -58,7 +70,7 @@ fire_run(ServiceCall *call, const TimerRow *timer)
 	if (busy)
 		return ITEM_BUSY;
 	store_drop_timer(timer);
-	if (state == NULL || !state_is_open(state) || state->run->timer_armed != timer->fire_at)
+	if (state == NULL || !state_is_open(state) || !row_is_armed(timer, state->run->timer_armed))
 		return ITEM_DONE;
 	store_load_due_timers(state, call->now);
 	transition = transition_new(state, call->now);
@@ -110,7 +122,7 @@ fire_activity(ServiceCall *call, const TimerRow *timer)
 			return ITEM_BUSY;
 	}
 	store_drop_timer(timer);
-	if (activity == NULL || activity->state->timer_armed != timer->fire_at)
+	if (activity == NULL || !row_is_armed(timer, activity->state->timer_armed))
 		return ITEM_DONE;
 	transition = transition_new(state, call->now);
 	core_fire_activity_timer(transition, activity, session_gone(activity));

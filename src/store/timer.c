@@ -86,13 +86,19 @@ store_drop_timer(const TimerRow *timer)
 	store_run(&drop, values, NULL);
 }
 
+/* Moves a row; two rows of one kind and run become one when they meet. */
+#define MOVE_SQL(failures, error) \
+	"WITH old AS (DELETE FROM temporal.timer" TIMER_KEY_SQL " RETURNING *)" \
+	" INSERT INTO temporal.timer (shard, fire_at, run_id, kind, event_id, namespace_id, failures, error)" \
+	" SELECT shard, $6, run_id, kind, event_id, namespace_id, " failures ", " error " FROM old" \
+	" ON CONFLICT DO NOTHING"
+
 /* store_push_back_timer -- firing it failed; it is tried again at "fire_at". */
 void
 store_push_back_timer(const TimerRow *timer, TimestampTz fire_at, const char *error)
 {
 	static Statement push_back = {
-		"UPDATE temporal.timer SET fire_at = $6, failures = failures OPERATOR(pg_catalog.+) 1,"
-		" error = $7" TIMER_KEY_SQL,
+		MOVE_SQL("failures OPERATOR(pg_catalog.+) 1", "$7"),
 		7, {INT2OID, TIMESTAMPTZOID, UUIDOID, INT2OID, INT8OID, TIMESTAMPTZOID, TEXTOID}
 	};
 	Datum		values[] = {timer_datums(timer), TimestampTzGetDatum(fire_at), text_datum(error)};
@@ -105,7 +111,7 @@ void
 store_delay_timer(const TimerRow *timer, TimestampTz fire_at)
 {
 	static Statement delay = {
-		"UPDATE temporal.timer SET fire_at = $6" TIMER_KEY_SQL,
+		MOVE_SQL("failures", "error"),
 		6, {INT2OID, TIMESTAMPTZOID, UUIDOID, INT2OID, INT8OID, TIMESTAMPTZOID}
 	};
 	Datum		values[] = {timer_datums(timer), TimestampTzGetDatum(fire_at)};
