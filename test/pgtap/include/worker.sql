@@ -109,12 +109,15 @@ $$;
 
 -- Moves the clock of the engine; does nothing that has become due.
 CREATE FUNCTION t.move_clock(by interval) RETURNS void
-LANGUAGE sql AS
+LANGUAGE plpgsql AS
 $$
-	SELECT set_config('t.clock_offset', milliseconds, true),
-		set_config('temporal.clock_offset', milliseconds, true)
-	FROM (SELECT (coalesce(nullif(current_setting('t.clock_offset', true), ''), '0')::numeric
-			+ round(extract(epoch FROM by) * 1000))::text AS milliseconds) AS c
+DECLARE
+	milliseconds numeric := coalesce(nullif(current_setting('t.clock_offset', true), ''), '0')::numeric
+		+ round(extract(epoch FROM by) * 1000);
+BEGIN
+	PERFORM set_config('t.clock_offset', milliseconds::text, true);
+	PERFORM set_config('temporal.clock_offset', milliseconds::text, true);
+END
 $$;
 
 -- Lets time pass, and does what has become due.
