@@ -9,7 +9,7 @@ SOURCES     = $(filter-out %.pb-c.c,$(wildcard src/*/*.c)) src/temporal.c
 OBJS        = $(SOURCES:.c=.o) $(PROTO_C:.c=.o)
 
 # A field of the API is named linux, which gcc defines as a macro.
-PG_CPPFLAGS = -I$(srcdir)/src -Ulinux
+PG_CPPFLAGS = -DTEMPORAL_VERSION='"$(EXTVERSION)"' -I$(srcdir)/src -Ulinux
 PG_CFLAGS   = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
               -Wno-missing-field-initializers -Wno-declaration-after-statement
 SHLIB_LINK  = -lnghttp2 -lprotobuf-c -lz -lssl -lcrypto \

@@ -6,6 +6,7 @@
 #define TEMPORAL_API_CALL_H
 
 #include "fmgr.h"
+#include "nodes/execnodes.h"
 #include "service/service.h"
 #include "utils/jsonb.h"
 
@@ -22,6 +23,8 @@ extern char *api_identity(FunctionCallInfo fcinfo, int argument);
 extern int64 api_interval_argument(FunctionCallInfo fcinfo, int argument);
 extern bool api_fetch_result(const Pb__WorkflowExecution *execution, const char *namespace_name,
 							 Jsonb **result, char **run_id);
+
+extern void api_put_event(ReturnSetInfo *result, const Pb__HistoryEvent *event);
 
 /* wait.c: procedures that commit and wait. */
 extern void api_begin_waiting(FunctionCallInfo fcinfo, const char *name);

@@ -216,8 +216,9 @@ execution_arguments(FunctionCallInfo fcinfo, int run_id)
 	return execution;
 }
 
-static void
-put_event(ReturnSetInfo *result, const Pb__HistoryEvent *event)
+/* api_put_event -- a row of event_id, event_time, event_type, attributes. */
+void
+api_put_event(ReturnSetInfo *result, const Pb__HistoryEvent *event)
 {
 	Datum		values[4];
 	bool		nulls[4] = {0};
@@ -250,7 +251,7 @@ temporal_history(PG_FUNCTION_ARGS)
 		response = (Pb__GetWorkflowExecutionHistoryResponse *)
 			api_call("GetWorkflowExecutionHistory", &request);
 		for (size_t i = 0; i < response->history->n_events; i++)
-			put_event(result, response->history->events[i]);
+			api_put_event(result, response->history->events[i]);
 		MemoryContextSwitchTo(caller);
 		request.next_page_token.len = response->next_page_token.len;
 		request.next_page_token.data = palloc(response->next_page_token.len + 1);

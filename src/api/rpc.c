@@ -7,6 +7,7 @@
 #include "api/call.h"
 #include "fmgr.h"
 #include "proto/json.h"
+#include "service/access.h"
 #include "service/tick.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -113,6 +114,7 @@ temporal_tick(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("max_items must be positive")));
+	service_require_superadmin();
 	MemoryContextSwitchTo(own);
 	service_tick(max_items, &done, &more);
 	MemoryContextSwitchTo(caller);

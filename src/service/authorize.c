@@ -39,9 +39,8 @@ service_allowed(const ServiceCall *call, Right right, const char *task_queue)
 
 	if (superuser_arg(call->caller) || has_privs_of_role(call->caller, store_owner()))
 		return true;
-	if (call->namespace == NULL)
-		return false;
-	foreach(cell, store_access(&call->namespace->id))
+	foreach(cell, store_access(call->namespace != NULL ? &call->namespace->id :
+							   &store_all_namespaces))
 	{
 		AccessRow  *row = lfirst(cell);
 		Oid			role;

@@ -23,6 +23,8 @@ const pg_uuid_t default_namespace_id = {
 	 0x80, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01}
 };
 
+const pg_uuid_t store_all_namespaces = {{0}};
+
 #define NAMESPACE_COLUMNS "id, name, state, retention, created_at, info"
 
 static Namespace *
@@ -154,30 +156,6 @@ store_attribute_types(const pg_uuid_t *namespace_id)
 		types = lappend(types, type);
 	}
 	return types;
-}
-
-List *
-store_access(const pg_uuid_t *namespace_id)
-{
-	static Statement list = {
-		"SELECT role_name::pg_catalog.text, access_right, task_queue FROM temporal.access"
-		" WHERE namespace_id OPERATOR(pg_catalog.=) $1",
-		1, {UUIDOID}
-	};
-	Datum		values[] = {uuid_datum(namespace_id)};
-	uint64		n = store_run(&list, values, NULL);
-	List	   *rows = NIL;
-
-	for (uint64 i = 0; i < n; i++)
-	{
-		AccessRow  *row = palloc(sizeof(AccessRow));
-
-		row->role_name = store_text(i, 1);
-		row->right = store_text(i, 2);
-		row->task_queue = store_text(i, 3);
-		rows = lappend(rows, row);
-	}
-	return rows;
 }
 
 /*

@@ -55,7 +55,9 @@ extern bool store_adopted(void);
 extern void store_adopt(void);
 extern int	store_shard_count(void);
 
-/* What a role may do: bits, for one task queue or ("" matches) all. */
+/* ---- access.c ---- */
+
+/* What a role may do: for one task queue or, if that is "", for all. */
 typedef struct AccessRow
 {
 	const char *role_name;
@@ -63,7 +65,18 @@ typedef struct AccessRow
 	const char *task_queue;
 } AccessRow;
 
+/* Stands for every namespace in a right. */
+extern const pg_uuid_t store_all_namespaces;
+
 extern List *store_access(const pg_uuid_t *namespace_id);
+extern void store_insert_access(const pg_uuid_t *namespace_id, const char *role_name,
+								const char *right, const char *task_queue);
+extern void store_delete_access(const pg_uuid_t *namespace_id, const char *role_name,
+								const char *right, const char *task_queue);
+extern bool store_role_has_access(const char *role_name);
+extern void store_grant_privileges(const char *role_name, bool reads);
+extern void store_revoke_privileges(const char *role_name);
+
 
 /* ---- execution.c ---- */
 

@@ -1,0 +1,197 @@
+-- What people read.  The views run with the rights of whoever asks, so row
+-- security decides what they show.
+
+CREATE FUNCTION temporal.decode(message_type text, message bytea)
+RETURNS jsonb
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'temporal_decode';
+COMMENT ON FUNCTION temporal.decode IS
+'A stored protobuf message as JSON.';
+
+CREATE FUNCTION temporal.decode_values(fields bytea)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce(pg_catalog.jsonb_object_agg(f.key,
+		temporal.decode_payloads(pg_catalog.jsonb_build_array(f.value))), '{}')
+	FROM pg_catalog.jsonb_each(temporal.decode('temporal.api.common.v1.Memo', fields)
+		OPERATOR(pg_catalog.->) 'fields') f;
+END;
+COMMENT ON FUNCTION temporal.decode_values IS
+'A stored memo, or stored search attributes, as an object of values.';
+
+CREATE FUNCTION temporal.enum_name(enum text, value integer)
+RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'temporal_enum_name';
+COMMENT ON FUNCTION temporal.enum_name IS
+'How people write a number of WorkflowExecutionStatus, EventType or TaskQueueType.';
+
+CREATE FUNCTION temporal.decode_events(events bytea)
+RETURNS TABLE (event_id bigint, event_time timestamptz, event_type text, attributes jsonb)
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'temporal_decode_events';
+COMMENT ON FUNCTION temporal.decode_events IS
+'A stored batch of history as rows.';
+
+CREATE FUNCTION temporal.decode_time(microseconds bigint)
+RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE WHEN microseconds OPERATOR(pg_catalog.<>) 0 THEN
+		'2000-01-01 00:00:00+00'::pg_catalog.timestamptz
+			OPERATOR(pg_catalog.+) (microseconds OPERATOR(pg_catalog.*) '1 microsecond'::pg_catalog.interval)
+		END;
+END;
+COMMENT ON FUNCTION temporal.decode_time IS
+'A time in a stored message; NULL for 0.';
+
+CREATE VIEW temporal.namespaces WITH (security_invoker = true) AS
+	SELECT n.name, n.id, n.state, n.retention * '1 microsecond'::interval AS retention,
+		temporal.decode('temporal.api.namespace.v1.UpdateNamespaceInfo', n.info) ->> 'description' AS description
+	FROM temporal.namespace n
+	UNION ALL
+	SELECT 'default', '64656661-756c-8474-8000-000000000001', 1, '3 days', NULL
+	WHERE NOT EXISTS (SELECT FROM temporal.namespace d WHERE d.name = 'default')
+		AND '64656661-756c-8474-8000-000000000001'::uuid = ANY ((SELECT temporal.readable_namespaces())::uuid[]);
+COMMENT ON VIEW temporal.namespaces IS 'Namespaces that the current role may read.';
+
+CREATE VIEW temporal.workflows WITH (security_invoker = true) AS
+	SELECT e.workflow_id, e.run_id,
+		coalesce(n.name, 'default') AS namespace,
+		e.workflow_type, e.task_queue,
+		temporal.enum_name('WorkflowExecutionStatus', e.status) AS status,
+		e.start_time, e.execution_time, e.close_time,
+		CASE WHEN e.close_time IS NULL THEN nullif(pg_catalog.concat_ws(', ',
+			CASE WHEN s.state ? 'workflowTask' THEN 'workflow task' END,
+			CASE WHEN s.state ? 'activityCount' THEN (s.state ->> 'activityCount') || ' activities' END,
+			CASE WHEN s.state ? 'timerCount' THEN (s.state ->> 'timerCount') || ' timers' END), '')
+			END AS waiting_for,
+		coalesce(e.history_length, (s.state ->> 'nextEventId')::bigint - 1) AS history_length,
+		temporal.decode_values(e.memo) AS memo,
+		temporal.decode_values(e.search_attributes) AS search_attributes,
+		e.first_run_id, e.parent_workflow_id, e.parent_run_id
+	FROM temporal.execution e
+	LEFT JOIN temporal.namespace n ON n.id = e.namespace_id
+	LEFT JOIN LATERAL (
+		SELECT temporal.decode('temporal.internal.RunState', x.state) AS state
+		FROM temporal.execution_state x
+		WHERE x.shard = e.shard AND x.namespace_id = e.namespace_id AND x.run_id = e.run_id
+			AND e.close_time IS NULL) s ON true;
+COMMENT ON VIEW temporal.workflows IS 'Workflow executions, one row a run.';
+
+CREATE VIEW temporal.events WITH (security_invoker = true) AS
+	SELECT x.workflow_id, h.run_id, coalesce(n.name, 'default') AS namespace,
+		v.event_id, v.event_time, v.event_type, v.attributes
+	FROM temporal.history h
+	JOIN temporal.execution x USING (shard, namespace_id, run_id)
+	LEFT JOIN temporal.namespace n ON n.id = h.namespace_id
+	CROSS JOIN LATERAL temporal.decode_events(h.events) v;
+COMMENT ON VIEW temporal.events IS 'History events of all runs, one row an event.';
+
+CREATE VIEW temporal.pending_activities WITH (security_invoker = true) AS
+	SELECT x.workflow_id, p.run_id, coalesce(n.name, 'default') AS namespace, p.activity_id,
+		temporal.decode('temporal.api.history.v1.HistoryEvent', p.scheduled)
+			#>> '{activityTaskScheduledEventAttributes,activityType,name}' AS activity_type,
+		a.s ->> 'taskQueue' AS task_queue,
+		CASE WHEN a.s ? 'pause' THEN 'Paused' WHEN a.s ? 'cancelRequestedEventId' THEN 'CancelRequested'
+			WHEN a.s ? 'started' THEN 'Started' ELSE 'Scheduled' END AS state,
+		(a.s ->> 'attempt')::integer AS attempt,
+		coalesce((a.s #>> '{retryPolicy,maximumAttempts}')::integer, 0) AS maximum_attempts,
+		temporal.decode_time((a.s ->> 'scheduledTime')::bigint) AS scheduled_time,
+		temporal.decode_time((a.s ->> 'startedTime')::bigint) AS started_time,
+		temporal.decode_time((a.s ->> 'heartbeatTime')::bigint) AS last_heartbeat_time,
+		a.s ->> 'identity' AS worker_identity,
+		a.s #>> '{lastFailure,message}' AS last_failure
+	FROM temporal.pending_activity p
+	JOIN temporal.execution x USING (shard, namespace_id, run_id)
+	LEFT JOIN temporal.namespace n ON n.id = p.namespace_id
+	CROSS JOIN LATERAL (SELECT temporal.decode('temporal.internal.ActivityState', p.state) AS s) a
+	WHERE x.close_time IS NULL;
+COMMENT ON VIEW temporal.pending_activities IS 'Activities that have not finished.';
+
+CREATE VIEW temporal.pending_timers WITH (security_invoker = true) AS
+	SELECT x.workflow_id, p.run_id, coalesce(n.name, 'default') AS namespace, p.timer_id, p.fire_at
+	FROM temporal.pending_timer p
+	JOIN temporal.execution x USING (shard, namespace_id, run_id)
+	LEFT JOIN temporal.namespace n ON n.id = p.namespace_id;
+COMMENT ON VIEW temporal.pending_timers IS 'User timers that have not fired.';
+
+CREATE VIEW temporal.task_queues WITH (security_invoker = true) AS
+	SELECT coalesce(n.name, 'default') AS namespace, t.queue AS task_queue,
+		temporal.enum_name('TaskQueueType', t.kind) AS task_type,
+		count(*) AS backlog, min(t.created_at) AS oldest
+	FROM temporal.task t
+	LEFT JOIN temporal.namespace n ON n.id = t.namespace_id
+	GROUP BY 1, 2, 3;
+COMMENT ON VIEW temporal.task_queues IS 'Task queues with tasks that nobody has taken.';
+
+CREATE FUNCTION temporal.stat_workers(
+	OUT database text, OUT kind text, OUT pid integer, OUT state text, OUT started timestamptz,
+	OUT ticks bigint, OUT transactions bigint, OUT items bigint, OUT last_error text, OUT note text)
+RETURNS SETOF record
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_stat_workers';
+COMMENT ON FUNCTION temporal.stat_workers IS
+'Our background workers and what they have done.';
+
+CREATE FUNCTION temporal.stat_pollers(
+	OUT queue_id bigint, OUT identity text, OUT last_access timestamptz)
+RETURNS SETOF record
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_pollers';
+COMMENT ON FUNCTION temporal.stat_pollers IS
+'Who has polled task queues of this database lately.';
+
+CREATE FUNCTION temporal.queue_id(namespace_id uuid, task_type integer, task_queue text)
+RETURNS bigint
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'temporal_queue_id';
+COMMENT ON FUNCTION temporal.queue_id IS
+'The id under which a task queue is stored.';
+
+CREATE FUNCTION temporal.status()
+RETURNS TABLE (problem text, detail text, fix text)
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT 'not adopted', 'this database is a copy: nothing fires and nothing is handed out',
+		'SELECT temporal.adopt(), if the original no longer runs'
+	WHERE NOT temporal.adopted()
+	UNION ALL
+	SELECT 'not preloaded', 'nothing runs by itself: no timers, retries or timeouts',
+		'add temporal to shared_preload_libraries and restart, or CALL temporal.run() regularly'
+	WHERE NOT temporal.preloaded()
+	UNION ALL
+	SELECT 'versions differ', pg_catalog.format('library %s, SQL objects %s',
+		temporal.library_version(), x.extversion), 'ALTER EXTENSION temporal UPDATE'
+	FROM pg_catalog.pg_extension x
+	WHERE x.extname OPERATOR(pg_catalog.=) 'temporal'
+		AND x.extversion OPERATOR(pg_catalog.<>) temporal.library_version()
+	UNION ALL
+	SELECT 'worker: ' OPERATOR(pg_catalog.||) w.kind, coalesce(w.note, w.last_error),
+		'see the server log; more slots: max_worker_processes'
+	FROM temporal.stat_workers() w
+	WHERE coalesce(w.note, w.last_error) IS NOT NULL
+	UNION ALL
+	SELECT 'failing timer', pg_catalog.format('run %s: %s', t.run_id, t.error),
+		'it is tried again at ' OPERATOR(pg_catalog.||) t.fire_at::pg_catalog.text
+	FROM temporal.timer t WHERE t.failures OPERATOR(pg_catalog.>) 0
+	UNION ALL
+	SELECT 'failing effect', pg_catalog.format('run %s: %s', o.run_id, o.error),
+		'it is tried again at ' OPERATOR(pg_catalog.||) o.due_at::pg_catalog.text
+	FROM temporal.outbox o WHERE o.failures OPERATOR(pg_catalog.>) 0
+	UNION ALL
+	SELECT 'nobody polls', pg_catalog.format('%s tasks wait in %s queue "%s" since %s',
+		q.backlog, pg_catalog.lower(q.task_type), q.task_queue, q.oldest),
+		'start a worker for that queue'
+	FROM temporal.task_queues q
+	WHERE q.oldest OPERATOR(pg_catalog.<)
+			(pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) '1 minute'::pg_catalog.interval)
+		AND NOT EXISTS (SELECT FROM temporal.stat_pollers() p, temporal.task t
+			WHERE t.queue OPERATOR(pg_catalog.=) q.task_queue
+				AND t.queue_id OPERATOR(pg_catalog.=) p.queue_id
+				AND p.last_access OPERATOR(pg_catalog.>)
+					(pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) '1 minute'::pg_catalog.interval));
+END;
+COMMENT ON FUNCTION temporal.status IS
+'One row per problem, with what to do about it; no row if all is well.';

@@ -1,0 +1,27 @@
+-- Nobody may do anything until temporal.grant_usage() says so; functions then
+-- check the rights of their caller, tables show what row security lets through.
+
+REVOKE ALL ON SCHEMA temporal FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA temporal FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA temporal FROM PUBLIC;
+
+DO $$
+DECLARE
+	readable name;
+BEGIN
+	FOREACH readable IN ARRAY ARRAY['search_attribute', 'current_execution', 'execution',
+		'execution_state', 'pending_activity', 'pending_timer', 'pending_external',
+		'buffered_event', 'history', 'task', 'timer', 'outbox']
+	LOOP
+		EXECUTE format('ALTER TABLE temporal.%I ENABLE ROW LEVEL SECURITY', readable);
+		EXECUTE format('CREATE POLICY readers ON temporal.%I FOR SELECT'
+			' USING (namespace_id = ANY ((SELECT temporal.readable_namespaces())::uuid[]))', readable);
+	END LOOP;
+END
+$$;
+ALTER TABLE temporal.namespace ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON temporal.namespace FOR SELECT
+	USING (id = ANY ((SELECT temporal.readable_namespaces())::uuid[]));
+ALTER TABLE temporal.signal_request ENABLE ROW LEVEL SECURITY;
+ALTER TABLE temporal.access ENABLE ROW LEVEL SECURITY;
+ALTER TABLE temporal.instance ENABLE ROW LEVEL SECURITY;

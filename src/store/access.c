@@ -1,0 +1,114 @@
+/*
+ * access.c
+ *	  Rights of roles: the rows, and the privileges that go with them.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "store/plan.h"
+
+/* store_access -- the rights in a namespace, those in all of them included. */
+List *
+store_access(const pg_uuid_t *namespace_id)
+{
+	static Statement list = {
+		"SELECT role_name::pg_catalog.text, access_right, task_queue FROM temporal.access"
+		" WHERE namespace_id OPERATOR(pg_catalog.=) $1 OR namespace_id OPERATOR(pg_catalog.=) $2",
+		2, {UUIDOID, UUIDOID}
+	};
+	Datum		values[] = {uuid_datum(namespace_id), uuid_datum(&store_all_namespaces)};
+	uint64		n = store_run(&list, values, NULL);
+	List	   *rows = NIL;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		AccessRow  *row = palloc(sizeof(AccessRow));
+
+		row->role_name = store_text(i, 1);
+		row->right = store_text(i, 2);
+		row->task_queue = store_text(i, 3);
+		rows = lappend(rows, row);
+	}
+	return rows;
+}
+
+void
+store_insert_access(const pg_uuid_t *namespace_id, const char *role_name, const char *right,
+					const char *task_queue)
+{
+	static Statement insert = {
+		"INSERT INTO temporal.access (namespace_id, role_name, access_right, task_queue)"
+		" VALUES ($1, $2::pg_catalog.name, $3, $4) ON CONFLICT DO NOTHING",
+		4, {UUIDOID, TEXTOID, TEXTOID, TEXTOID}
+	};
+	Datum		values[] = {
+		uuid_datum(namespace_id), text_datum(role_name), text_datum(right), text_datum(task_queue)
+	};
+
+	store_run(&insert, values, NULL);
+}
+
+/* store_delete_access -- "right" and "task_queue" are NULL for any. */
+void
+store_delete_access(const pg_uuid_t *namespace_id, const char *role_name, const char *right,
+					const char *task_queue)
+{
+	static Statement delete = {
+		"DELETE FROM temporal.access WHERE namespace_id OPERATOR(pg_catalog.=) $1"
+		" AND role_name OPERATOR(pg_catalog.=) $2::pg_catalog.name"
+		" AND access_right OPERATOR(pg_catalog.=) coalesce($3, access_right)"
+		" AND task_queue OPERATOR(pg_catalog.=) coalesce($4, task_queue)",
+		4, {UUIDOID, TEXTOID, TEXTOID, TEXTOID}
+	};
+	char		nulls[] = "    ";
+	Datum		values[] = {
+		uuid_datum(namespace_id), text_datum(role_name),
+		text_datum(right == NULL ? "" : right), text_datum(task_queue == NULL ? "" : task_queue)
+	};
+
+	nulls[2] = right == NULL ? 'n' : ' ';
+	nulls[3] = task_queue == NULL ? 'n' : ' ';
+	store_run(&delete, values, nulls);
+}
+
+bool
+store_role_has_access(const char *role_name)
+{
+	static Statement find = {
+		"SELECT FROM temporal.access WHERE role_name OPERATOR(pg_catalog.=) $1::pg_catalog.name LIMIT 1",
+		1, {TEXTOID}
+	};
+	Datum		values[] = {text_datum(role_name)};
+
+	return store_run(&find, values, NULL) > 0;
+}
+
+static void
+execute_for_role(const char *format, const char *role_name)
+{
+	char	   *sql = psprintf(format, quote_identifier(role_name));
+
+	if (SPI_execute(sql, false, 0) < 0)
+		elog(ERROR, "could not execute: %s", sql);
+}
+
+/* store_grant_privileges -- "reads": the tables and views too. */
+void
+store_grant_privileges(const char *role_name, bool reads)
+{
+	execute_for_role("GRANT USAGE ON SCHEMA temporal TO %s", role_name);
+	execute_for_role("GRANT EXECUTE ON ALL ROUTINES IN SCHEMA temporal TO %s", role_name);
+	if (!reads)
+		return;
+	execute_for_role("GRANT SELECT ON ALL TABLES IN SCHEMA temporal TO %s", role_name);
+	execute_for_role("REVOKE SELECT ON temporal.access, temporal.instance,"
+					 " temporal.signal_request FROM %s", role_name);
+}
+
+void
+store_revoke_privileges(const char *role_name)
+{
+	execute_for_role("REVOKE ALL ON ALL TABLES IN SCHEMA temporal FROM %s", role_name);
+	execute_for_role("REVOKE ALL ON ALL ROUTINES IN SCHEMA temporal FROM %s", role_name);
+	execute_for_role("REVOKE ALL ON SCHEMA temporal FROM %s", role_name);
+}
