@@ -111,6 +111,35 @@ END;
 COMMENT ON FUNCTION temporal.update_namespace IS
 'Changes a namespace; what is NULL stays as it is.';
 
+CREATE FUNCTION temporal.add_search_attribute(
+	name text,
+	type text,
+	namespace text DEFAULT 'default')
+RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT temporal.rpc('AddSearchAttributes', pg_catalog.jsonb_build_object(
+		'namespace', namespace,
+		'searchAttributes', pg_catalog.jsonb_build_object(name, type)));
+	SELECT;
+END;
+COMMENT ON FUNCTION temporal.add_search_attribute IS
+'Defines a search attribute: Text, Keyword, Int, Double, Bool, Datetime or KeywordList.';
+
+CREATE FUNCTION temporal.remove_search_attribute(
+	name text,
+	namespace text DEFAULT 'default')
+RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT temporal.rpc('RemoveSearchAttributes', pg_catalog.jsonb_build_object(
+		'namespace', namespace,
+		'searchAttributes', pg_catalog.jsonb_build_array(name)));
+	SELECT;
+END;
+COMMENT ON FUNCTION temporal.remove_search_attribute IS
+'Takes back a search attribute; values that workflows have set stay in their history.';
+
 CREATE FUNCTION temporal.pause_activity(
 	workflow_id text,
 	activity_id text,

@@ -89,7 +89,7 @@ show_pause(Transition *transition, const PendingActivity *activity, bool paused)
 	char	   *json = psprintf("[%.*s]", (int) text->data.len, (const char *) text->data.data);
 
 	transition_set_search_attribute(transition, "TemporalPauseInfo",
-									paused ? core_json_payload(json) : NULL);
+									paused ? core_keyword_list(json) : NULL);
 }
 
 void

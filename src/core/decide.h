@@ -141,6 +141,9 @@ extern bool core_modify_properties(Transition *transition, const Pb__Command *co
 extern const char *core_check_search_attributes(const Pb__SearchAttributes *attributes,
 												const List *types);
 
+extern Pb__SearchAttributes *core_type_search_attributes(const Pb__SearchAttributes *attributes,
+														 const List *types);
+extern Pb__Payload *core_keyword_list(const char *json);
 extern List *core_system_attributes(void);
 
 /* ---- decide_external.c ---- */

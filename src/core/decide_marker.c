@@ -88,6 +88,59 @@ attribute_type(const char *name, const List *types)
 	return 0;
 }
 
+/* The value with its type noted, as clients expect to read it back. */
+static Pb__Payload *
+typed_payload(const Pb__Payload *payload, int type)
+{
+	Pb__Payload *typed = proto_new(&pb__payload__descriptor);
+	Pb__Payload__MetadataEntry *entry = proto_new(&pb__payload__metadata_entry__descriptor);
+	char	   *name = enum_short_name(&pb__indexed_value_type__descriptor, type);
+
+	*typed = *payload;
+	typed->n_metadata = 0;
+	typed->metadata = palloc((payload->n_metadata + 1) * sizeof(entry));
+	for (size_t i = 0; i < payload->n_metadata; i++)
+		if (strcmp(payload->metadata[i]->key, "type") != 0)
+			typed->metadata[typed->n_metadata++] = payload->metadata[i];
+	entry->key = "type";
+	entry->value.data = (uint8_t *) name;
+	entry->value.len = strlen(name);
+	typed->metadata[typed->n_metadata++] = entry;
+	return typed;
+}
+
+/* core_type_search_attributes -- a copy with types; all of them are defined. */
+Pb__SearchAttributes *
+core_type_search_attributes(const Pb__SearchAttributes *attributes, const List *types)
+{
+	Pb__SearchAttributes *typed;
+
+	if (attributes == NULL)
+		return NULL;
+	typed = proto_new(&pb__search_attributes__descriptor);
+	typed->n_indexed_fields = attributes->n_indexed_fields;
+	typed->indexed_fields = palloc((attributes->n_indexed_fields + 1) * sizeof(void *));
+	for (size_t i = 0; i < attributes->n_indexed_fields; i++)
+	{
+		const Pb__SearchAttributes__IndexedFieldsEntry *from = attributes->indexed_fields[i];
+		Pb__SearchAttributes__IndexedFieldsEntry *to =
+			proto_new(&pb__search_attributes__indexed_fields_entry__descriptor);
+
+		to->key = from->key;
+		to->value = from->value == NULL ? NULL :
+			typed_payload(from->value, attribute_type(from->key, types));
+		typed->indexed_fields[i] = to;
+	}
+	return typed;
+}
+
+/* core_keyword_list -- "json" is the text of a JSON array of strings. */
+Pb__Payload *
+core_keyword_list(const char *json)
+{
+	return typed_payload(core_json_payload(json), TYPE(KEYWORD_LIST));
+}
+
 /* The first byte that is not blank: enough to tell the kinds of JSON apart. */
 static char
 json_kind(const Pb__Payload *payload)
@@ -217,6 +270,7 @@ core_upsert_search_attributes(Transition *transition, const Pb__Command *command
 	problem = core_check_search_attributes(from, context->attribute_types);
 	if (problem != NULL)
 		return command_refuse(error, CAUSE(BAD_SEARCH_ATTRIBUTES), problem);
+	from = core_type_search_attributes(from, context->attribute_types);
 	attributes->search_attributes = from;
 	attributes->workflow_task_completed_event_id = context->completed_event_id;
 	transition_append(transition, event);

@@ -300,7 +300,7 @@ note_problem(Transition *transition, const char *category, const char *cause)
 	if (strcmp(run->problem, problem) == 0)
 		return;
 	run->problem = problem;
-	transition_set_search_attribute(transition, PROBLEM_ATTRIBUTE, core_json_payload(problem));
+	transition_set_search_attribute(transition, PROBLEM_ATTRIBUTE, core_keyword_list(problem));
 }
 
 /* A sticky run tries again as a first attempt on its normal queue. */

@@ -302,6 +302,8 @@ offer_workflow_task(Transition *transition)
 
 	if (!transition->offer_task || task == NULL || task->started_event_id != 0)
 		return;
+	if (transition->sticky_gone)
+		task->queue = state->info->task_queue;
 	transition_add_task(transition, QUEUE_TYPE(WORKFLOW), task->queue,
 						core_priority_key(state->info->priority), task->scheduled_time,
 						task->scheduled_event_id, state->run->task_stamp);

@@ -72,6 +72,7 @@ typedef struct Transition
 	List	   *eager;			/* of PendingActivity started for the caller */
 	bool		offer_task;		/* a workflow task wants a poller */
 	bool		force_task;		/* a workflow task is due after this completion */
+	bool		sticky_gone;	/* nobody polls the sticky queue any more */
 	bool		closed;			/* this transition ends the run */
 } Transition;
 

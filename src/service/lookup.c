@@ -5,8 +5,10 @@
 #include "postgres.h"
 
 #include "service/service.h"
+#include "wake/wake.h"
 
 #define ID_LIMIT 1000
+#define STICKY_POLLER_MS 10000
 
 /* service_check_id -- what is wrong with an identifier, or NULL. */
 const char *
@@ -127,6 +129,16 @@ service_lock_open(const ServiceCall *call, const Pb__WorkflowExecution *executio
 	return state;
 }
 
+/* Has the worker that keeps this run in memory stopped polling? */
+static bool
+sticky_gone(const ExecutionState *state)
+{
+	return state_is_sticky(state) && wake_available() &&
+		!wake_queue_has_recent_poller(ident_queue(&state->key.namespace_id, QUEUE_TYPE(WORKFLOW),
+												  state->run->sticky_queue),
+									  STICKY_POLLER_MS);
+}
+
 /*
  * service_commit -- closes and writes a transition.
  *
@@ -147,6 +159,7 @@ service_commit(ServiceCall *call, Transition *transition)
 		core_terminate(transition, limit, NULL, HISTORY_SERVICE);
 		service_refuse(call, ERRCODE_TEMPORAL_LIMIT_EXCEEDED, limit);
 	}
+	transition->sticky_gone = sticky_gone(transition->state);
 	transition_close(transition, 0);
 	store_commit(transition, call->namespace->retention);
 }

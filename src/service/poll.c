@@ -9,12 +9,14 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "service/service.h"
 #include "utils/timestamp.h"
 #include "wake/wake.h"
 
 #define OBSOLETE_AT_A_TIME 16
+#define CLAIMS_A_BOUND 32
 
 static void
 check_poll(ServiceCall *call, const Pb__TaskQueue *queue, const char *identity)
@@ -38,6 +40,26 @@ note_claim(const TaskRow *task, int attempt)
 	WakeClaim	claim = {task->key, task->queue_id, task->event_id, attempt};
 
 	wake_note_claim(&claim);
+}
+
+/*
+ * Raises the bound below which claims need not look.
+ *
+ * Only with a snapshot that was taken after the bound was read; one that found
+ * something looks at what is left only once in a while.
+ */
+static void
+end_claim(ServiceCall *call, int kind, const char *queue, TimestampTz bound, bool found)
+{
+	static unsigned claims = 0;
+	TimestampTz oldest = 0;
+
+	if (IsolationUsesXactSnapshot() || (found && ++claims % CLAIMS_A_BOUND != 0))
+		return;
+	if (found)
+		oldest = store_oldest_task(&call->namespace->id, kind, queue, bound);
+	wake_raise_bound(ident_queue(&call->namespace->id, kind, queue),
+					 oldest != 0 ? oldest : call->now);
 }
 
 /* The state to start, locked, if the offer is still good; may be busy. */
@@ -97,10 +119,12 @@ poll_workflow(ServiceCall *call, const Pb__PollWorkflowTaskQueueRequest *request
 			partial = state_is_sticky(state);
 			service_commit(call, transition);
 			note_claim(task, 0);
+			end_claim(call, QUEUE_TYPE(WORKFLOW), queue, bound, true);
 			return &answer_workflow_task(transition->state, partial)->base;
 		}
 		limit = OBSOLETE_AT_A_TIME;
 	} while (dropped);
+	end_claim(call, QUEUE_TYPE(WORKFLOW), queue, bound, false);
 	return NULL;
 }
 
@@ -186,10 +210,12 @@ poll_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request
 				core_bind_activity(transition, activity, MyProcPid, PgStartTime);
 			store_commit_activity(transition, activity);
 			note_claim(task, activity->state->attempt);
+			end_claim(call, QUEUE_TYPE(ACTIVITY), queue, bound, true);
 			return &answer_activity_task(call, state, activity)->base;
 		}
 		limit = OBSOLETE_AT_A_TIME;
 	} while (dropped);
+	end_claim(call, QUEUE_TYPE(ACTIVITY), queue, bound, false);
 	return NULL;
 }
 

@@ -19,6 +19,7 @@
 	{#name, &pb__##symbol##_request__descriptor, service_##symbol, right, by_token}
 
 static const ServiceMethod methods[] = {
+	METHOD(AddSearchAttributes, add_search_attributes, RIGHT_ADMIN, false),
 	METHOD(DeleteWorkflowExecution, delete_workflow_execution, RIGHT_ADMIN, false),
 	METHOD(DescribeNamespace, describe_namespace, RIGHT_NONE, false),
 	METHOD(DescribeTaskQueue, describe_task_queue, RIGHT_VIEWER, false),
@@ -30,6 +31,7 @@ static const ServiceMethod methods[] = {
 	METHOD(GetWorkflowExecutionHistoryReverse, get_workflow_execution_history_reverse,
 		   RIGHT_VIEWER, false),
 	METHOD(ListNamespaces, list_namespaces, RIGHT_NONE, false),
+	METHOD(ListSearchAttributes, list_search_attributes, RIGHT_VIEWER, false),
 	METHOD(ListTaskQueuePartitions, list_task_queue_partitions, RIGHT_VIEWER, false),
 	METHOD(PauseActivity, pause_activity, RIGHT_ADMIN, false),
 	METHOD(PollActivityTaskQueue, poll_activity_task_queue, RIGHT_NONE, false),
@@ -38,6 +40,7 @@ static const ServiceMethod methods[] = {
 	METHOD(RecordActivityTaskHeartbeatById, record_activity_task_heartbeat_by_id,
 		   RIGHT_NONE, false),
 	METHOD(RegisterNamespace, register_namespace, RIGHT_NONE, false),
+	METHOD(RemoveSearchAttributes, remove_search_attributes, RIGHT_ADMIN, false),
 	METHOD(RequestCancelWorkflowExecution, request_cancel_workflow_execution,
 		   RIGHT_CLIENT, false),
 	METHOD(ResetActivity, reset_activity, RIGHT_ADMIN, false),

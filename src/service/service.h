@@ -12,6 +12,7 @@
 
 #include "base/errors.h"
 #include "core/decide.h"
+#include "proto/operator.pb-c.h"
 #include "proto/time.h"
 #include "store/store.h"
 
@@ -150,6 +151,9 @@ HANDLER(reset_sticky_task_queue);
 HANDLER(shutdown_worker);
 /* search_attribute.c */
 HANDLER(get_search_attributes);
+HANDLER(add_search_attributes);
+HANDLER(remove_search_attributes);
+HANDLER(list_search_attributes);
 
 #undef HANDLER
 

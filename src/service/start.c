@@ -181,9 +181,13 @@ normalise(ServiceCall *call, Pb__StartWorkflowExecutionRequest *request, bool wi
 	if (strlen(request->identity) > 1000)
 		refuse("Identity length exceeds limit.");
 	normalise_policies(request, with_signal);
-	refuse(core_check_search_attributes(request->search_attributes,
-										request->search_attributes == NULL ? NIL :
-										store_attribute_types(&call->namespace->id)));
+	if (request->search_attributes != NULL)
+	{
+		List	   *types = store_attribute_types(&call->namespace->id);
+
+		refuse(core_check_search_attributes(request->search_attributes, types));
+		request->search_attributes = core_type_search_attributes(request->search_attributes, types);
+	}
 	refuse(check_priority(request->priority));
 	refuse(check_links(request->n_links, request->links));
 	if (request->on_conflict_options != NULL &&

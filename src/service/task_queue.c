@@ -127,10 +127,7 @@ service_reset_sticky_task_queue(ServiceCall *call, const void *message)
 	return proto_new(&pb__reset_sticky_task_queue_response__descriptor);
 }
 
-/*
- * The worker goes: tasks that wait on its own queue find nobody there, and
- * time out to their normal queues by themselves.
- */
+/* The worker goes: the next tasks of its runs find nobody on its own queue. */
 ProtobufCMessage *
 service_shutdown_worker(ServiceCall *call, const void *message)
 {
@@ -138,5 +135,8 @@ service_shutdown_worker(ServiceCall *call, const void *message)
 
 	service_authorize(call, RIGHT_WORKER,
 					  request->task_queue[0] != '\0' ? request->task_queue : NULL);
+	if (request->sticky_task_queue[0] != '\0')
+		wake_forget_pollers(ident_queue(&call->namespace->id, QUEUE_TYPE(WORKFLOW),
+										request->sticky_task_queue));
 	return proto_new(&pb__shutdown_worker_response__descriptor);
 }

@@ -158,6 +158,35 @@ store_attribute_types(const pg_uuid_t *namespace_id)
 	return types;
 }
 
+/* store_add_attribute_type -- a name that exists keeps its type. */
+void
+store_add_attribute_type(const pg_uuid_t *namespace_id, const char *name, int type)
+{
+	static Statement insert = {
+		"INSERT INTO temporal.search_attribute (namespace_id, name, type) VALUES ($1, $2, $3)"
+		" ON CONFLICT DO NOTHING",
+		3, {UUIDOID, TEXTOID, INT2OID}
+	};
+	Datum		values[] = {
+		uuid_datum(namespace_id), text_datum(name), Int16GetDatum(type)
+	};
+
+	store_run(&insert, values, NULL);
+}
+
+bool
+store_remove_attribute_type(const pg_uuid_t *namespace_id, const char *name)
+{
+	static Statement delete = {
+		"DELETE FROM temporal.search_attribute WHERE namespace_id OPERATOR(pg_catalog.=) $1"
+		" AND name OPERATOR(pg_catalog.=) $2",
+		2, {UUIDOID, TEXTOID}
+	};
+	Datum		values[] = {uuid_datum(namespace_id), text_datum(name)};
+
+	return store_run(&delete, values, NULL) > 0;
+}
+
 /*
  * store_adopted -- may this database act on what it holds?
  *

@@ -51,6 +51,8 @@ extern bool store_insert_namespace(const Namespace *namespace);
 extern void store_update_namespace(const Namespace *namespace);
 extern List *store_list_namespaces(const char *after, int limit);
 extern List *store_attribute_types(const pg_uuid_t *namespace_id);
+extern void store_add_attribute_type(const pg_uuid_t *namespace_id, const char *name, int type);
+extern bool store_remove_attribute_type(const pg_uuid_t *namespace_id, const char *name);
 extern bool store_adopted(void);
 extern void store_adopt(void);
 extern int	store_shard_count(void);
@@ -147,6 +149,8 @@ typedef struct TaskRow
 extern List *store_peek_tasks(const pg_uuid_t *namespace_id, int kind, const char *queue,
 							  int limit, TimestampTz not_before);
 extern void store_drop_task(const TaskRow *task);
+extern TimestampTz store_oldest_task(const pg_uuid_t *namespace_id, int kind, const char *queue,
+									 TimestampTz not_before);
 extern bool store_has_task(const pg_uuid_t *namespace_id, int kind, const char *queue);
 extern void store_backlog(const pg_uuid_t *namespace_id, int kind, const char *queue,
 						  int64 *count, TimestampTz *oldest);

@@ -11,15 +11,24 @@
 #include "store/plan.h"
 #include "utils/timestamp.h"
 
-/* Locks up to "limit" offers of one shard, best first. */
+/*
+ * Locks up to "limit" offers of one shard, best first.
+ *
+ * Each priority is a scan of its own, so that it begins at "not_before" and
+ * does not wade through what is gone but cannot be vacuumed yet.
+ */
 static List *
 peek_shard(const RunKey *key, uint64 queue_id, int limit, TimestampTz not_before)
 {
 	static Statement peek = {
-		"SELECT run_id, event_id, stamp, priority, pass, created_at, queue FROM temporal.task"
-		" WHERE shard OPERATOR(pg_catalog.=) $1 AND queue_id OPERATOR(pg_catalog.=) $2"
-		" AND created_at OPERATOR(pg_catalog.>=) $4"
-		" ORDER BY priority, pass, created_at, run_id, event_id LIMIT $3 FOR UPDATE SKIP LOCKED",
+		"SELECT t.run_id, t.event_id, t.stamp, t.priority, t.pass, t.created_at, t.queue"
+		" FROM pg_catalog.unnest('{1,2,3,4,5}'::pg_catalog.int2[]) p (priority),"
+		" LATERAL (SELECT * FROM temporal.task"
+		"  WHERE shard OPERATOR(pg_catalog.=) $1 AND queue_id OPERATOR(pg_catalog.=) $2"
+		"  AND priority OPERATOR(pg_catalog.=) p.priority AND pass OPERATOR(pg_catalog.=) 0"
+		"  AND created_at OPERATOR(pg_catalog.>=) $4"
+		"  ORDER BY created_at, run_id, event_id LIMIT $3 FOR UPDATE SKIP LOCKED) t"
+		" LIMIT $3",
 		4, {INT2OID, INT8OID, INT8OID, TIMESTAMPTZOID}
 	};
 	Datum		values[] = {
@@ -86,6 +95,41 @@ store_drop_task(const TaskRow *task)
 	};
 
 	store_run(&drop, values, NULL);
+}
+
+/*
+ * store_oldest_task -- when the oldest offer since "not_before" was made; 0 if
+ * there is none.
+ */
+TimestampTz
+store_oldest_task(const pg_uuid_t *namespace_id, int kind, const char *queue,
+				  TimestampTz not_before)
+{
+	static Statement oldest = {
+		"SELECT min(t.created_at)"
+		" FROM pg_catalog.unnest('{1,2,3,4,5}'::pg_catalog.int2[]) p (priority),"
+		" LATERAL (SELECT created_at FROM temporal.task"
+		"  WHERE shard OPERATOR(pg_catalog.=) $1 AND queue_id OPERATOR(pg_catalog.=) $2"
+		"  AND priority OPERATOR(pg_catalog.=) p.priority AND pass OPERATOR(pg_catalog.=) 0"
+		"  AND created_at OPERATOR(pg_catalog.>=) $3 ORDER BY created_at LIMIT 1) t",
+		3, {INT2OID, INT8OID, TIMESTAMPTZOID}
+	};
+	TimestampTz result = 0;
+
+	for (int shard = 0; shard < store_shard_count(); shard++)
+	{
+		Datum		values[] = {
+			Int16GetDatum(shard), Int64GetDatum((int64) ident_queue(namespace_id, kind, queue)),
+			TimestampTzGetDatum(not_before)
+		};
+		TimestampTz found;
+
+		store_run(&oldest, values, NULL);
+		found = store_time(0, 1);
+		if (found != 0 && (result == 0 || found < result))
+			result = found;
+	}
+	return result;
 }
 
 /* store_backlog -- how many offers a queue has, and when the oldest was made. */

@@ -294,6 +294,14 @@ queue_note_poll(uint64 queue_id, TimestampTz now)
 	LWLockRelease(lock_of(set));
 }
 
+/* wake_forget_pollers -- whoever polled a queue has said that it is gone. */
+void
+wake_forget_pollers(uint64 queue_id)
+{
+	if (wake_available())
+		queue_note_poll(queue_id, DT_NOBEGIN);
+}
+
 /*
  * wake_queue_has_recent_poller -- did anyone poll a queue not long ago?
  *

@@ -89,6 +89,7 @@ extern int wake_take_lost_claims(WakeClaim *claims, int max_claims);
 
 /* Pollers of a queue. */
 extern void wake_note_poller(uint64 queue_id, const char *identity);
+extern void wake_forget_pollers(uint64 queue_id);
 extern bool wake_queue_has_recent_poller(uint64 queue_id, int within_ms);
 extern bool wake_next_poller(int *cursor, WakePoller *poller);
 
