@@ -285,7 +285,7 @@ repeat_request(const Start *start, ExecutionState *state, StartResult *result)
 		return false;
 	result->state = state;
 	result->started = created && start->signal == NULL;
-	result->eager = start->request->request_eager_execution && task != NULL &&
+	result->eager = created && start->request->request_eager_execution && task != NULL &&
 		task->started_event_id == 3 && task->attempt == 1;
 	return true;
 }
@@ -333,9 +333,12 @@ start_over_current(ServiceCall *call, const Start *start, RunKey *key, const Cur
 	if (!store_current_run(key, request->workflow_id, true, &now_current) ||
 		memcmp(&now_current.run_id, &current->run_id, sizeof(pg_uuid_t)) != 0 || state == NULL)
 		return false;
-	if (repeat_request(start, state, result) &&
-		(start->signal == NULL || !state_is_open(state)))
+	if (repeat_request(start, state, result))
+	{
+		if (start->signal != NULL && state_is_open(state))
+			use_existing(call, start, state, result);
 		return true;
+	}
 	if (state_is_open(state))
 	{
 		Transition *transition;
