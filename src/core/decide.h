@@ -165,14 +165,24 @@ typedef struct StartParameters
 	bool		eager;
 } StartParameters;
 
+typedef struct CancelParameters
+{
+	const char *cause;
+	const char *identity;
+	const Pb__WorkflowExecution *external;	/* NULL: not asked for by a workflow */
+	int64		external_event_id;
+	size_t		n_links;
+	Pb__Link  **links;
+} CancelParameters;
+
 extern void core_start_execution(Transition *transition, const StartParameters *parameters);
 extern bool core_close_by_command(Transition *transition, const Pb__Command *command,
 								  CommandContext *context, CommandError *error);
 extern void core_terminate(Transition *transition, const char *reason,
-						   const Pb__Payloads *details, const char *identity);
+						   const Pb__Payloads *details, const char *identity,
+						   size_t n_links, Pb__Link **links);
 extern void core_time_out_run(Transition *transition);
-extern void core_request_cancel(Transition *transition, const char *cause, const char *identity,
-								const Pb__WorkflowExecution *external, int64 external_event_id);
+extern void core_request_cancel(Transition *transition, const CancelParameters *cancel);
 extern void core_attach_request(Transition *transition, const char *request_id,
 								const char *identity, size_t n_links, Pb__Link **links,
 								bool record_event);

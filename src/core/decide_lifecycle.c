@@ -263,7 +263,7 @@ force_close_task(Transition *transition)
 
 void
 core_terminate(Transition *transition, const char *reason, const Pb__Payloads *details,
-			   const char *identity)
+			   const char *identity, size_t n_links, Pb__Link **links)
 {
 	Pb__WorkflowExecutionTerminatedEventAttributes *attributes;
 	Pb__HistoryEvent *event = event_new(EVENT(WORKFLOW_EXECUTION_TERMINATED), transition->now,
@@ -273,6 +273,8 @@ core_terminate(Transition *transition, const char *reason, const Pb__Payloads *d
 	attributes->reason = reason;
 	attributes->details = unconstify(Pb__Payloads *, details);
 	attributes->identity = identity;
+	event->n_links = n_links;
+	event->links = links;
 	transition_append(transition, event);
 }
 
@@ -294,8 +296,7 @@ core_time_out_run(Transition *transition)
 
 /* core_request_cancel -- no effect if it was requested before. */
 void
-core_request_cancel(Transition *transition, const char *cause, const char *identity,
-					const Pb__WorkflowExecution *external, int64 external_event_id)
+core_request_cancel(Transition *transition, const CancelParameters *cancel)
 {
 	Pb__WorkflowExecutionCancelRequestedEventAttributes *attributes;
 	Pb__HistoryEvent *event = event_new(EVENT(WORKFLOW_EXECUTION_CANCEL_REQUESTED),
@@ -303,10 +304,13 @@ core_request_cancel(Transition *transition, const char *cause, const char *ident
 
 	if (transition->state->run->cancel_requested)
 		return;
-	attributes->cause = cause;
-	attributes->identity = identity;
-	attributes->external_workflow_execution = unconstify(Pb__WorkflowExecution *, external);
-	attributes->external_initiated_event_id = external_event_id;
+	attributes->cause = cancel->cause;
+	attributes->identity = cancel->identity;
+	attributes->external_workflow_execution =
+		unconstify(Pb__WorkflowExecution *, cancel->external);
+	attributes->external_initiated_event_id = cancel->external_event_id;
+	event->n_links = cancel->n_links;
+	event->links = cancel->links;
 	transition_append(transition, event);
 	core_want_workflow_task(transition);
 }

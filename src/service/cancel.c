@@ -10,13 +10,17 @@ ProtobufCMessage *
 service_request_cancel_workflow_execution(ServiceCall *call, const void *message)
 {
 	const Pb__RequestCancelWorkflowExecutionRequest *request = message;
+	CancelParameters cancel = {
+		.cause = request->reason, .identity = request->identity,
+		.n_links = request->n_links, .links = request->links
+	};
 	ExecutionState *state = service_lock_open(call, request->workflow_execution,
 											  request->first_execution_run_id);
 	Transition *transition = transition_new(state, call->now);
 
 	if (state_is_open(state) && !state->run->cancel_requested)
 	{
-		core_request_cancel(transition, request->reason, request->identity, NULL, 0);
+		core_request_cancel(transition, &cancel);
 		service_commit(call, transition);
 	}
 	return proto_new(&pb__request_cancel_workflow_execution_response__descriptor);
@@ -34,12 +38,9 @@ service_terminate_workflow_execution(ServiceCall *call, const void *message)
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_EXECUTION_CLOSED),
 				 errmsg("workflow execution already completed")));
-	if (request->details != NULL &&
-		protobuf_c_message_get_packed_size(&request->details->base) > BLOB_LIMIT)
-		ereport(ERROR,
-				(errcode(ERRCODE_TEMPORAL_LIMIT_EXCEEDED),
-				 errmsg("Blob data size exceeds limit.")));
-	core_terminate(transition, request->reason, request->details, request->identity);
+	service_limit_input(request->details, NULL);
+	core_terminate(transition, request->reason, request->details, request->identity,
+				   request->n_links, request->links);
 	service_commit(call, transition);
 	return proto_new(&pb__terminate_workflow_execution_response__descriptor);
 }
@@ -57,7 +58,7 @@ service_delete_workflow_execution(ServiceCall *call, const void *message)
 
 	if (state_is_open(state))
 	{
-		core_terminate(transition, "Delete workflow execution", NULL, HISTORY_SERVICE);
+		core_terminate(transition, "Delete workflow execution", NULL, HISTORY_SERVICE, 0, NULL);
 		transition_close(transition, 0);
 		store_commit(transition, 0);
 	}

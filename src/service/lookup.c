@@ -156,7 +156,7 @@ service_commit(ServiceCall *call, Transition *transition)
 	if (limit != NULL)
 	{
 		transition = transition_new(store_load_run(&key, LOCK_NONE), call->now);
-		core_terminate(transition, limit, NULL, HISTORY_SERVICE);
+		core_terminate(transition, limit, NULL, HISTORY_SERVICE, 0, NULL);
 		service_refuse(call, ERRCODE_TEMPORAL_LIMIT_EXCEEDED, limit);
 	}
 	transition->sticky_gone = sticky_gone(transition->state);

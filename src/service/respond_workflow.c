@@ -113,7 +113,7 @@ refuse_completion(ServiceCall *call, const RunKey *key, const CommandError *erro
 							identity);
 	state->run->close_attempted = unhandled;
 	if (error->terminate)
-		core_terminate(transition, error->message, NULL, HISTORY_SERVICE);
+		core_terminate(transition, error->message, NULL, HISTORY_SERVICE, 0, NULL);
 	else
 		core_schedule_workflow_task(transition);
 	service_commit(call, transition);
@@ -280,7 +280,7 @@ service_respond_workflow_task_failed(ServiceCall *call, const void *message)
 	if (request->cause == CAUSE(GRPC_MESSAGE_TOO_LARGE))
 		core_terminate(transition,
 					   enum_short_name(&pb__workflow_task_failed_cause__descriptor, request->cause),
-					   NULL, HISTORY_SERVICE);
+					   NULL, HISTORY_SERVICE, 0, NULL);
 	else
 		core_schedule_workflow_task(transition);
 	service_commit(call, transition);

@@ -354,7 +354,7 @@ start_over_current(ServiceCall *call, const Start *start, RunKey *key, const Cur
 		core_terminate(transition, "TerminateIfRunning WorkflowIdReusePolicy",
 					   core_payloads(core_text_payload(psprintf("terminated by new runID: %s",
 																ident_uuid_text(&key->run_id)))),
-					   HISTORY_SERVICE);
+					   HISTORY_SERVICE, 0, NULL);
 		service_commit(call, transition);
 	}
 	else if (!reuse_allowed(state, request->workflow_id_reuse_policy))

@@ -235,6 +235,10 @@ deliver_cancel(ServiceCall *call, const ExecutionState *source, EffectTarget tar
 {
 	const Pb__RequestCancelExternalWorkflowExecutionInitiatedEventAttributes *from =
 		event->request_cancel_external_workflow_execution_initiated_event_attributes;
+	CancelParameters cancel = {
+		.cause = from->reason, .identity = HISTORY_SERVICE,
+		.external = answer_execution(source), .external_event_id = event->event_id
+	};
 	Transition *transition;
 
 	if (target.state == NULL)
@@ -242,8 +246,7 @@ deliver_cancel(ServiceCall *call, const ExecutionState *source, EffectTarget tar
 	if (!state_is_open(target.state) || target.state->run->cancel_requested)
 		return 0;
 	transition = transition_new(target.state, call->now);
-	core_request_cancel(transition, from->reason, HISTORY_SERVICE, answer_execution(source),
-						event->event_id);
+	core_request_cancel(transition, &cancel);
 	service_commit(call, transition);
 	return 0;
 }
