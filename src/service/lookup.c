@@ -7,29 +7,7 @@
 #include "service/service.h"
 #include "wake/wake.h"
 
-#define ID_LIMIT 1000
 #define STICKY_POLLER_MS 10000
-
-/* service_check_id -- what is wrong with an identifier, or NULL. */
-const char *
-service_check_id(const char *value, const char *what)
-{
-	if (value[0] == '\0')
-		return psprintf("%s is not set on request.", what);
-	if (strlen(value) > ID_LIMIT)
-		return psprintf("%s length exceeds limit.", what);
-	return NULL;
-}
-
-void
-service_require_id(const char *value, const char *what)
-{
-	const char *problem = service_check_id(value, what);
-
-	if (problem != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT), errmsg("%s", problem)));
-}
 
 /* service_require_adopted -- a copy hands out nothing until somebody says so. */
 void
@@ -49,6 +27,13 @@ not_found(const char *workflow_id)
 	ereport(ERROR,
 			(errcode(ERRCODE_TEMPORAL_NOT_FOUND),
 			 errmsg("workflow not found for ID: %s", workflow_id)));
+}
+
+static void
+bad_run_id(const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT), errmsg("Invalid %s.", what)));
 }
 
 /* The current run, locked; another may become current while we wait. */
@@ -100,8 +85,7 @@ service_load_execution(const ServiceCall *call, const Pb__WorkflowExecution *exe
 	if (execution->run_id[0] == '\0')
 		return load_current(&key, execution->workflow_id, mode);
 	if (!ident_parse_uuid(execution->run_id, &key.run_id))
-		ereport(ERROR,
-				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT), errmsg("Invalid RunId.")));
+		bad_run_id("RunId");
 	state = store_load_run(&key, mode);
 	if (state == NULL || strcmp(state->workflow_id, execution->workflow_id) != 0)
 		not_found(execution->workflow_id);
@@ -119,12 +103,17 @@ service_lock_open(const ServiceCall *call, const Pb__WorkflowExecution *executio
 {
 	Pb__WorkflowExecution current = PB__WORKFLOW_EXECUTION__INIT;
 	ExecutionState *state;
+	pg_uuid_t	uuid;
 
 	if (execution == NULL || first_run_id[0] == '\0')
 		return service_load_execution(call, execution, LOCK_WAIT);
+	if (execution->run_id[0] != '\0' && !ident_parse_uuid(execution->run_id, &uuid))
+		bad_run_id("RunId");
+	if (!ident_parse_uuid(first_run_id, &uuid))
+		bad_run_id("FirstExecutionRunId");
 	current.workflow_id = execution->workflow_id;
 	state = service_load_execution(call, &current, LOCK_WAIT);
-	if (strcmp(state->info->first_run_id, first_run_id) != 0)
+	if (strcmp(state->info->first_run_id, ident_uuid_text(&uuid)) != 0)
 		not_found(execution->workflow_id);
 	return state;
 }

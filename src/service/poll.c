@@ -19,17 +19,13 @@
 #define CLAIMS_A_BOUND 32
 
 static void
-check_poll(ServiceCall *call, const Pb__TaskQueue *queue, const char *identity)
+check_poll(const Pb__TaskQueue *queue)
 {
 	if (queue == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
 				 errmsg("TaskQueue is not set on request.")));
 	service_require_id(queue->name, "TaskQueue");
-	if (strlen(identity) > 1000)
-		ereport(ERROR,
-				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
-				 errmsg("Identity length exceeds limit.")));
 	service_require_adopted();
 }
 
@@ -135,7 +131,7 @@ service_poll_workflow_task_queue(ServiceCall *call, const void *message)
 	ProtobufCMessage *answer;
 	const char *queue;
 
-	check_poll(call, request->task_queue, request->identity);
+	check_poll(request->task_queue);
 	queue = request->task_queue->kind == QUEUE_KIND(STICKY) &&
 		request->task_queue->normal_name[0] != '\0' ?
 		request->task_queue->normal_name : request->task_queue->name;
@@ -225,7 +221,7 @@ service_poll_activity_task_queue(ServiceCall *call, const void *message)
 	const Pb__PollActivityTaskQueueRequest *request = message;
 	ProtobufCMessage *answer;
 
-	check_poll(call, request->task_queue, request->identity);
+	check_poll(request->task_queue);
 	service_authorize(call, RIGHT_WORKER, request->task_queue->name);
 	wake_note_poller(ident_queue(&call->namespace->id, QUEUE_TYPE(ACTIVITY),
 								 request->task_queue->name), request->identity);

@@ -152,6 +152,7 @@ service_call(ServiceCall *call, const ServiceMethod *method, const void *request
 	{
 		const char *name = namespace_field(method, request);
 
+		service_check_request(request);
 		if (name != NULL && !is_about_namespaces(method) &&
 			!(method->by_token && name[0] == '\0'))
 			service_use_namespace(call, name);

@@ -76,9 +76,16 @@ extern ExecutionState *service_lock_open(const ServiceCall *call,
 										 const Pb__WorkflowExecution *execution,
 										 const char *first_run_id);
 extern void service_commit(ServiceCall *call, Transition *transition);
+extern void service_require_adopted(void);
+
+/* ---- check.c: what is checked of many requests ---- */
+
 extern const char *service_check_id(const char *value, const char *what);
 extern void service_require_id(const char *value, const char *what);
-extern void service_require_adopted(void);
+extern void service_limit_id(const char *value, const char *what);
+extern void service_limit_input(const Pb__Payloads *input, const Pb__Header *header);
+extern void service_limit_memo(const Pb__Memo *memo);
+extern void service_check_request(const ProtobufCMessage *request);
 
 /* ---- token.c ---- */
 

@@ -49,13 +49,7 @@ service_signal_workflow_execution(ServiceCall *call, const void *message)
 	ExecutionState *state;
 
 	service_require_id(request->signal_name, "SignalName");
-	if (request->request_id[0] != '\0')
-		service_require_id(request->request_id, "RequestId");
-	if (request->input != NULL &&
-		protobuf_c_message_get_packed_size(&request->input->base) > BLOB_LIMIT)
-		ereport(ERROR,
-				(errcode(ERRCODE_TEMPORAL_LIMIT_EXCEEDED),
-				 errmsg("Blob data size exceeds limit.")));
+	service_limit_input(request->input, request->header);
 	state = service_load_execution(call, request->workflow_execution, LOCK_WAIT);
 	service_apply_signal(call, state, &signal, transition_new(state, call->now));
 	return proto_new(&pb__signal_workflow_execution_response__descriptor);

@@ -13,8 +13,6 @@
 
 #define DEFAULT_TASK_TIMEOUT (10 * USECS_PER_SEC)
 #define MAX_TASK_TIMEOUT (120 * USECS_PER_SEC)
-#define MAX_LINKS 10
-#define MAX_LINK_SIZE 4000
 #define MAX_FAIRNESS_KEY 64
 
 #define REUSE(name) PB__WORKFLOW_ID_REUSE_POLICY__WORKFLOW_ID_REUSE_POLICY_##name
@@ -44,15 +42,6 @@ refuse(const char *message)
 }
 
 static void
-check_size(const ProtobufCMessage *message)
-{
-	if (message != NULL && protobuf_c_message_get_packed_size(message) > BLOB_LIMIT)
-		ereport(ERROR,
-				(errcode(ERRCODE_TEMPORAL_LIMIT_EXCEEDED),
-				 errmsg("Blob data size exceeds limit.")));
-}
-
-static void
 check_duration(const Pb__Duration *duration, const char *name)
 {
 	if (!proto_duration_valid(duration))
@@ -70,17 +59,6 @@ check_priority(const Pb__Priority *priority)
 		return "fairness key length exceeds limit";
 	if (!(priority->fairness_weight >= 0))
 		return "fairness weight can't be negative";
-	return NULL;
-}
-
-static const char *
-check_links(size_t n, Pb__Link **links)
-{
-	if (n > MAX_LINKS)
-		return psprintf("cannot attach more than %d links per request, got %zu", MAX_LINKS, n);
-	for (size_t i = 0; i < n; i++)
-		if (protobuf_c_message_get_packed_size(&links[i]->base) > MAX_LINK_SIZE)
-			return "link exceeds allowed size";
 	return NULL;
 }
 
@@ -177,9 +155,6 @@ normalise(ServiceCall *call, Pb__StartWorkflowExecutionRequest *request, bool wi
 	normalise_timeouts(request);
 	if (request->request_id[0] == '\0')
 		request->request_id = ident_random_uuid();
-	service_require_id(request->request_id, "RequestId");
-	if (strlen(request->identity) > 1000)
-		refuse("Identity length exceeds limit.");
 	normalise_policies(request, with_signal);
 	if (request->search_attributes != NULL)
 	{
@@ -189,18 +164,13 @@ normalise(ServiceCall *call, Pb__StartWorkflowExecutionRequest *request, bool wi
 		request->search_attributes = core_type_search_attributes(request->search_attributes, types);
 	}
 	refuse(check_priority(request->priority));
-	refuse(check_links(request->n_links, request->links));
 	if (request->on_conflict_options != NULL &&
 		request->on_conflict_options->attach_completion_callbacks &&
 		!request->on_conflict_options->attach_request_id)
 		refuse("attaching request ID is required for attaching completion callbacks");
 	check_available(request);
-	check_size(request->input != NULL ? &request->input->base : NULL);
-	check_size(request->header != NULL ? &request->header->base : NULL);
-	if (request->memo != NULL && protobuf_c_message_get_packed_size(&request->memo->base) > BLOB_LIMIT)
-		ereport(ERROR,
-				(errcode(ERRCODE_TEMPORAL_LIMIT_EXCEEDED),
-				 errmsg("Memo size exceeds limit.")));
+	service_limit_input(request->input, request->header);
+	service_limit_memo(request->memo);
 }
 
 static bool
@@ -457,7 +427,7 @@ service_signal_with_start_workflow_execution(ServiceCall *call, const void *mess
 
 	start_request(from, &request);
 	service_require_id(from->signal_name, "SignalName");
-	check_size(from->signal_input != NULL ? &from->signal_input->base : NULL);
+	service_limit_input(from->signal_input, from->header);
 	normalise(call, &request, true);
 	result = start_execution(call, &start);
 	response->run_id = ident_uuid_text(&result.state->key.run_id);
