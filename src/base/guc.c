@@ -35,7 +35,7 @@ guc_define(void)
 {
 	DefineCustomBoolVariable(
 		"temporal.check_state", "Compares the stored state of an execution with its history.",
-		"Every transition replays the whole history first, which is slow. "
+		"Every transition replays the whole history, which is slow. "
 		"For tests of the extension itself.",
 		&guc_check_state, false, PGC_SUSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
 

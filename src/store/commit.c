@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "base/guc.h"
 #include "catalog/pg_type.h"
 #include "core/decide.h"
 #include "proto/time.h"
@@ -578,6 +579,8 @@ store_commit(Transition *transition, int64 retention)
 	write_timers(transition);
 	write_outbox(transition);
 	state->is_new = false;
+	if (guc_check_state)
+		store_check_run(&state->key);
 }
 
 /* store_commit_activity -- a change of one activity that leaves no event. */

@@ -199,4 +199,8 @@ extern void store_commit(Transition *transition, int64 retention);
 extern void store_commit_timers(Transition *transition);
 extern void store_commit_activity(Transition *transition, PendingActivity *activity);
 
+/* ---- replay.c ---- */
+
+extern void store_check_run(const RunKey *key);
+
 #endif							/* TEMPORAL_STORE_STORE_H */
