@@ -11,7 +11,6 @@
 #include "miscadmin.h"
 #include "service/service.h"
 
-#define KILOBYTE INT64CONST(1024)
 #define SUGGEST_COUNT 4096
 #define SUGGEST_SIZE (4 * 1024 * 1024)
 
@@ -89,7 +88,7 @@ service_begin(ServiceCall *call)
 	call->now = clock_now();
 	call->caller = GetUserId();
 	call->limits.history_count = guc_history_count_limit;
-	call->limits.history_size = guc_history_size_limit * KILOBYTE;
+	call->limits.history_size = guc_history_size_limit;
 	call->limits.suggest_count = SUGGEST_COUNT;
 	call->limits.suggest_size = SUGGEST_SIZE;
 	call->limits.task_heartbeat = guc_heartbeat_limit * INT64CONST(1000);
