@@ -128,14 +128,21 @@ sticky_gone(const ExecutionState *state)
 									  STICKY_POLLER_MS);
 }
 
+void
+service_commit(ServiceCall *call, Transition *transition)
+{
+	service_commit_fired(call, transition, 0);
+}
+
 /*
- * service_commit -- closes and writes a transition.
+ * service_commit_fired -- closes and writes a transition; "next_user_timer" as
+ * for transition_close().
  *
  * A transition that takes the run past a limit is not written: the run is
  * terminated instead, and the request refused.
  */
 void
-service_commit(ServiceCall *call, Transition *transition)
+service_commit_fired(ServiceCall *call, Transition *transition, TimestampTz next_user_timer)
 {
 	const char *limit = NULL;
 	RunKey		key = transition->state->key;
@@ -149,6 +156,6 @@ service_commit(ServiceCall *call, Transition *transition)
 		service_refuse(call, ERRCODE_TEMPORAL_LIMIT_EXCEEDED, limit);
 	}
 	transition->sticky_gone = sticky_gone(transition->state);
-	transition_close(transition, 0);
+	transition_close(transition, next_user_timer);
 	store_commit(transition, call->namespace->retention);
 }

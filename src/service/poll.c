@@ -77,6 +77,26 @@ take_workflow_offer(const TaskRow *task, bool *obsolete)
 	return NULL;
 }
 
+/* Starts the task of a locked run; NULL if that has ended the run instead. */
+static ProtobufCMessage *
+start_workflow_task(ServiceCall *call, ExecutionState *state, const char *queue,
+					const char *identity)
+{
+	Transition *transition = transition_new(state, call->now);
+	bool		partial;
+
+	core_start_workflow_task(transition, queue, ident_random_uuid(), identity, &call->limits);
+	partial = state_is_sticky(state);
+	service_commit(call, transition);
+	if (call->refusal_sqlstate != 0)
+	{
+		/* The history is too long; that is not the worker's concern. */
+		call->refusal_sqlstate = 0;
+		return NULL;
+	}
+	return &answer_workflow_task(state, partial)->base;
+}
+
 /* Starts the first workflow task that can be had; NULL if there is none. */
 static ProtobufCMessage *
 poll_workflow(ServiceCall *call, const Pb__PollWorkflowTaskQueueRequest *request)
@@ -98,8 +118,7 @@ poll_workflow(ServiceCall *call, const Pb__PollWorkflowTaskQueueRequest *request
 			TaskRow    *task = lfirst(cell);
 			bool		obsolete;
 			ExecutionState *state = take_workflow_offer(task, &obsolete);
-			Transition *transition;
-			bool		partial;
+			ProtobufCMessage *answer;
 
 			if (obsolete)
 			{
@@ -109,14 +128,15 @@ poll_workflow(ServiceCall *call, const Pb__PollWorkflowTaskQueueRequest *request
 			if (state == NULL)
 				continue;
 			store_drop_task(task);
-			transition = transition_new(state, call->now);
-			core_start_workflow_task(transition, queue, ident_random_uuid(), request->identity,
-									 &call->limits);
-			partial = state_is_sticky(state);
-			service_commit(call, transition);
+			answer = start_workflow_task(call, state, queue, request->identity);
+			if (answer == NULL)
+			{
+				dropped = true;
+				continue;
+			}
 			note_claim(task, 0);
 			end_claim(call, QUEUE_TYPE(WORKFLOW), queue, bound, true);
-			return &answer_workflow_task(transition->state, partial)->base;
+			return answer;
 		}
 		limit = OBSOLETE_AT_A_TIME;
 	} while (dropped);

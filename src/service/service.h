@@ -76,6 +76,8 @@ extern ExecutionState *service_lock_open(const ServiceCall *call,
 										 const Pb__WorkflowExecution *execution,
 										 const char *first_run_id);
 extern void service_commit(ServiceCall *call, Transition *transition);
+extern void service_commit_fired(ServiceCall *call, Transition *transition,
+								 TimestampTz next_user_timer);
 extern void service_require_adopted(void);
 
 /* ---- check.c: what is checked of many requests ---- */

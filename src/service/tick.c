@@ -75,8 +75,7 @@ fire_run(ServiceCall *call, const TimerRow *timer)
 	store_load_due_timers(state, call->now);
 	transition = transition_new(state, call->now);
 	core_fire_run_timer(transition);
-	transition_close(transition, store_next_timer(state, call->now));
-	store_commit(transition, call->namespace->retention);
+	service_commit_fired(call, transition, store_next_timer(state, call->now));
 	return ITEM_DONE;
 }
 
@@ -226,6 +225,8 @@ deliver_signal(ServiceCall *call, const ExecutionState *source, EffectTarget tar
 	if (target.state->run->signal_count >= 10000)
 		return SIGNAL_FAILED(SIGNAL_COUNT_LIMIT_EXCEEDED);
 	service_apply_signal(call, target.state, &signal, transition_new(target.state, call->now));
+	if (call->refusal_sqlstate != 0)
+		return SIGNAL_FAILED(SIGNAL_COUNT_LIMIT_EXCEEDED);
 	return 0;
 }
 
