@@ -495,6 +495,9 @@ BEGIN
 			(SELECT value FROM jsonb_each(e) WHERE key LIKE '%EventAttributes'), e
 			FROM jsonb_array_elements(answer #> '{history,events}') AS e;
 		EXIT WHEN NOT answer ? 'nextPageToken';
+		IF request -> 'next_page_token' = answer -> 'nextPageToken' THEN
+			RAISE EXCEPTION 'history of workflow "%" has no end', workflow_id;
+		END IF;
 		request := request || jsonb_build_object('next_page_token', answer -> 'nextPageToken');
 	END LOOP;
 END
@@ -572,6 +575,16 @@ $$ SELECT t.has(t.event(workflow_id, id, run_id), pattern, description) $$;
 
 -- -------------------------------------------------------------- invariants
 
+-- Events whose time may lie before that of an event with a lower id: tasks that
+-- are written late, and what waits in the buffer while a task is started.
+CREATE FUNCTION t.may_be_older(name text) RETURNS boolean
+LANGUAGE sql AS
+$$
+	SELECT name IN ('WFT_SCHED', 'WFT_START', 'TIMER_FIRED', 'WF_SIGNALED', 'WF_CANCEL_REQ', 'WF_OPTIONS',
+		'CHILD_INIT_FAILED', 'XSIG_FAILED', 'XSIG_DONE', 'XCAN_FAILED', 'XCAN_DONE', 'UPD_ADMITTED')
+		OR name ~ '^(ACT|CHILD)_(START|DONE|FAILED|TIMEOUT|TIMED_OUT|CANCELED|TERMINATED)$'
+$$;
+
 -- What is wrong with the ids, times and batches of a history.
 CREATE FUNCTION t.history_problems(workflow_id text, run_id text)
 RETURNS SETOF text
@@ -586,8 +599,7 @@ $$
 		SELECT e.*, b.first_event_id,
 			lag(e.name) OVER (ORDER BY e.id) AS previous_name,
 			lag(b.first_event_id) OVER (ORDER BY e.id) AS previous_batch,
-			max(e."time") FILTER (WHERE e.name NOT IN ('WFT_SCHED', 'WFT_START', 'ACT_START'))
-				OVER (PARTITION BY b.first_event_id ORDER BY e.id) AS latest
+			max(e."time") OVER (PARTITION BY b.first_event_id ORDER BY e.id) AS latest
 		FROM event AS e
 		LEFT JOIN batch AS b ON e.id BETWEEN b.first_event_id AND b.first_event_id + b.event_count - 1
 	)
@@ -597,7 +609,7 @@ $$
 	SELECT format('event %s is in no batch', id) FROM placed WHERE first_event_id IS NULL
 	UNION ALL
 	SELECT format('event %s is older than one before it in its batch', id) FROM placed
-		WHERE "time" < latest AND name NOT IN ('WFT_SCHED', 'WFT_START', 'ACT_START')
+		WHERE "time" < latest AND NOT t.may_be_older(name)
 	UNION ALL
 	SELECT format('event %s is in the batch of a WFT_START', id) FROM placed
 		WHERE previous_name = 'WFT_START' AND first_event_id = previous_batch
