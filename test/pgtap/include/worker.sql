@@ -198,6 +198,21 @@ $$
 		jsonb_build_object('execution', t.execution(workflow_id, run_id)))
 $$;
 
+-- The value of a payload, in full or in shorthand.
+CREATE FUNCTION t.value(payload jsonb) RETURNS jsonb
+LANGUAGE sql AS
+$$
+	SELECT CASE WHEN payload #> '{metadata,encoding}' IS NOT NULL
+		THEN convert_from(decode(payload ->> 'data', 'base64'), 'UTF8')::jsonb ELSE payload END
+$$;
+
+CREATE FUNCTION t.search_attributes(workflow_id text, run_id text DEFAULT NULL) RETURNS jsonb
+LANGUAGE sql AS
+$$
+	SELECT coalesce(jsonb_object_agg(key, t.value(value)), '{}') FROM jsonb_each(
+		t.describe(workflow_id, run_id) #> '{workflowExecutionInfo,searchAttributes,indexedFields}')
+$$;
+
 -- --------------------------------------------------------- workflow worker
 
 -- '{}' if there is nothing to do.
