@@ -5,10 +5,10 @@
 #include "postgres.h"
 
 #include "api/call.h"
+#include "base/argument.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "proto/json.h"
@@ -57,7 +57,7 @@ Datum
 temporal_grant_usage(PG_FUNCTION_ARGS)
 {
 	service_grant(required_role(fcinfo), required_text(fcinfo, 1, "namespace"),
-				  required_text(fcinfo, 2, "access_right"), api_text_argument(fcinfo, 3, NULL));
+				  required_text(fcinfo, 2, "access_right"), argument_text(fcinfo, 3, NULL));
 	PG_RETURN_VOID();
 }
 
@@ -69,8 +69,8 @@ temporal_revoke_usage(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("role_name must not be null")));
 	service_revoke(NameStr(*PG_GETARG_NAME(0)), required_text(fcinfo, 1, "namespace"),
-				   PG_ARGISNULL(2) ? NULL : api_text_argument(fcinfo, 2, NULL),
-				   PG_ARGISNULL(3) ? NULL : api_text_argument(fcinfo, 3, NULL));
+				   PG_ARGISNULL(2) ? NULL : argument_text(fcinfo, 2, NULL),
+				   PG_ARGISNULL(3) ? NULL : argument_text(fcinfo, 3, NULL));
 	PG_RETURN_VOID();
 }
 

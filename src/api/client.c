@@ -5,9 +5,9 @@
 #include "postgres.h"
 
 #include "api/call.h"
+#include "base/argument.h"
 #include "base/compat.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "proto/json.h"
 #include "proto/payload.h"
 #include "utils/array.h"
@@ -19,40 +19,10 @@ PG_FUNCTION_INFO_V1(temporal_start_workflow);
 PG_FUNCTION_INFO_V1(temporal_history);
 PG_FUNCTION_INFO_V1(temporal_workflow_result);
 
-char *
-api_text_argument(FunctionCallInfo fcinfo, int argument, const char *otherwise)
-{
-	if (PG_ARGISNULL(argument))
-		return otherwise == NULL ? "" : pstrdup(otherwise);
-	return text_to_cstring(PG_GETARG_TEXT_PP(argument));
-}
-
-/* api_identity -- as given, else who is connected. */
-char *
-api_identity(FunctionCallInfo fcinfo, int argument)
-{
-	if (!PG_ARGISNULL(argument))
-		return text_to_cstring(PG_GETARG_TEXT_PP(argument));
-	return GetUserNameFromId(GetSessionUserId(), false);
-}
-
-/* api_interval_argument -- in microseconds, a month counting as 30 days. */
-int64
-api_interval_argument(FunctionCallInfo fcinfo, int argument)
-{
-	Interval   *interval;
-
-	if (PG_ARGISNULL(argument))
-		return 0;
-	interval = PG_GETARG_INTERVAL_P(argument);
-	return ((int64) interval->month * DAYS_PER_MONTH + interval->day) * USECS_PER_DAY +
-		interval->time;
-}
-
 static Pb__Duration *
 duration_argument(FunctionCallInfo fcinfo, int argument)
 {
-	return PG_ARGISNULL(argument) ? NULL : proto_duration(api_interval_argument(fcinfo, argument));
+	return PG_ARGISNULL(argument) ? NULL : proto_duration(argument_interval(fcinfo, argument));
 }
 
 /* The value of "input", or the values of "inputs". */
@@ -140,13 +110,13 @@ start_request(FunctionCallInfo fcinfo)
 		proto_new(&pb__start_workflow_execution_request__descriptor);
 
 	request->workflow_type = proto_new(&pb__workflow_type__descriptor);
-	request->workflow_type->name = api_text_argument(fcinfo, 0, NULL);
+	request->workflow_type->name = argument_text(fcinfo, 0, NULL);
 	request->input = input_arguments(fcinfo, 1, 5);
-	request->workflow_id = PG_ARGISNULL(2) ? ident_random_uuid() : api_text_argument(fcinfo, 2, NULL);
+	request->workflow_id = PG_ARGISNULL(2) ? ident_random_uuid() : argument_text(fcinfo, 2, NULL);
 	request->task_queue = proto_new(&pb__task_queue__descriptor);
-	request->task_queue->name = api_text_argument(fcinfo, 3, "default");
-	request->namespace_ = api_text_argument(fcinfo, 4, "default");
-	request->request_id = api_text_argument(fcinfo, 6, NULL);
+	request->task_queue->name = argument_text(fcinfo, 3, "default");
+	request->namespace_ = argument_text(fcinfo, 4, "default");
+	request->request_id = argument_text(fcinfo, 6, NULL);
 	request->workflow_id_reuse_policy =
 		policy_argument(fcinfo, 7, &pb__workflow_id_reuse_policy__descriptor);
 	request->workflow_id_conflict_policy =
@@ -176,9 +146,9 @@ start_request(FunctionCallInfo fcinfo)
 	if (!PG_ARGISNULL(16))
 	{
 		request->user_metadata = proto_new(&pb__user_metadata__descriptor);
-		request->user_metadata->summary = core_text_payload(api_text_argument(fcinfo, 16, NULL));
+		request->user_metadata->summary = core_text_payload(argument_text(fcinfo, 16, NULL));
 	}
-	request->identity = api_identity(fcinfo, 17);
+	request->identity = argument_identity(fcinfo, 17);
 	return request;
 }
 
@@ -198,7 +168,7 @@ temporal_start_workflow(PG_FUNCTION_ARGS)
 
 	MemoryContextSwitchTo(own);
 	request = start_request(fcinfo);
-	api_call("StartWorkflowExecution", request);
+	service_invoke("StartWorkflowExecution", request);
 	MemoryContextSwitchTo(caller);
 	workflow_id = cstring_to_text(request->workflow_id);
 	MemoryContextDelete(own);
@@ -210,7 +180,7 @@ execution_arguments(FunctionCallInfo fcinfo, int run_id)
 {
 	Pb__WorkflowExecution *execution = proto_new(&pb__workflow_execution__descriptor);
 
-	execution->workflow_id = api_text_argument(fcinfo, 0, NULL);
+	execution->workflow_id = argument_text(fcinfo, 0, NULL);
 	if (!PG_ARGISNULL(run_id))
 		execution->run_id = ident_uuid_text(PG_GETARG_UUID_P(run_id));
 	return execution;
@@ -242,14 +212,14 @@ temporal_history(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	request.execution = execution_arguments(fcinfo, 1);
-	request.namespace_ = api_text_argument(fcinfo, 2, "default");
+	request.namespace_ = argument_text(fcinfo, 2, "default");
 	do
 	{
 		Pb__GetWorkflowExecutionHistoryResponse *response;
 
 		MemoryContextSwitchTo(page);
 		response = (Pb__GetWorkflowExecutionHistoryResponse *)
-			api_call("GetWorkflowExecutionHistory", &request);
+			service_invoke("GetWorkflowExecutionHistory", &request);
 		for (size_t i = 0; i < response->history->n_events; i++)
 			api_put_event(result, response->history->events[i]);
 		MemoryContextSwitchTo(caller);
@@ -300,7 +270,7 @@ closing_result(const Pb__HistoryEvent *event, const char *workflow_id)
 	switch (event->event_type)
 	{
 		case EVENT(WORKFLOW_EXECUTION_COMPLETED):
-			return api_payloads_value(event->workflow_execution_completed_event_attributes->result);
+			return payloads_to_jsonb(event->workflow_execution_completed_event_attributes->result);
 		case EVENT(WORKFLOW_EXECUTION_FAILED):
 			raise_failure(ERRCODE_TEMPORAL_WORKFLOW_FAILED,
 						  psprintf("workflow \"%s\" failed", workflow_id),
@@ -343,14 +313,14 @@ api_fetch_result(const Pb__WorkflowExecution *execution, const char *namespace_n
 	request.history_event_filter_type =
 		PB__HISTORY_EVENT_FILTER_TYPE__HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT;
 	response = (Pb__GetWorkflowExecutionHistoryResponse *)
-		api_call("GetWorkflowExecutionHistory", &request);
+		service_invoke("GetWorkflowExecutionHistory", &request);
 	if (response->history->n_events > 0)
 	{
 		*result = closing_result(response->history->events[0], execution->workflow_id);
 		return true;
 	}
 	description = (Pb__DescribeWorkflowExecutionResponse *)
-		api_call("DescribeWorkflowExecution", &describe);
+		service_invoke("DescribeWorkflowExecution", &describe);
 	*run_id = pstrdup(description->workflow_execution_info->execution->run_id);
 	return false;
 }
@@ -363,7 +333,7 @@ temporal_workflow_result(PG_FUNCTION_ARGS)
 	Jsonb	   *result;
 	char	   *run_id;
 
-	if (!api_fetch_result(execution, api_text_argument(fcinfo, 2, "default"), &result, &run_id))
+	if (!api_fetch_result(execution, argument_text(fcinfo, 2, "default"), &result, &run_id))
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_STILL_RUNNING),
 				 errmsg("workflow \"%s\" is still running", execution->workflow_id),

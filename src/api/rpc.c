@@ -4,10 +4,10 @@
  */
 #include "postgres.h"
 
-#include "api/call.h"
 #include "fmgr.h"
 #include "proto/json.h"
 #include "service/access.h"
+#include "service/service.h"
 #include "service/tick.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -35,33 +35,6 @@ refusal_json(const ServiceCall *call)
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
 }
 
-/* api_warn_refused -- says that a call was refused but left a record. */
-void
-api_warn_refused(const ServiceCall *call)
-{
-	ereport(WARNING,
-			(errcode(call->refusal_sqlstate),
-			 errmsg("%s", call->refusal_message),
-			 errdetail("The call was refused, and the refusal is recorded in the history.")));
-}
-
-/* api_call -- what other functions use; NULL for a refusal, with a warning. */
-ProtobufCMessage *
-api_call(const char *method, const void *request)
-{
-	ServiceCall call;
-	ProtobufCMessage *response;
-
-	service_begin(&call);
-	response = service_call(&call, service_find_method(method), request);
-	if (call.refusal_sqlstate != 0)
-	{
-		api_warn_refused(&call);
-		return NULL;
-	}
-	return response;
-}
-
 /*
  * temporal.rpc(method text, request jsonb) returns jsonb
  */
@@ -87,7 +60,7 @@ temporal_rpc(PG_FUNCTION_ARGS)
 							json_to_message(method->request, PG_GETARG_JSONB_P(1)));
 	if (call.refusal_sqlstate != 0)
 	{
-		api_warn_refused(&call);
+		service_warn_refused(&call);
 		answer = refusal_json(&call);
 	}
 	else

@@ -9,13 +9,11 @@
 #include "postgres.h"
 
 #include "api/call.h"
-#include "base/clock.h"
+#include "base/argument.h"
 #include "base/compat.h"
 #include "base/wait_event.h"
-#include "executor/spi.h"
 #include "funcapi.h"
-#include "nodes/parsenodes.h"
-#include "tcop/pquery.h"
+#include "store/xact.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -24,54 +22,6 @@
 PG_FUNCTION_INFO_V1(temporal_await_result);
 PG_FUNCTION_INFO_V1(temporal_wait_for_task);
 PG_FUNCTION_INFO_V1(temporal_listen);
-
-/* api_begin_waiting -- an error unless the procedure may commit. */
-void
-api_begin_waiting(FunctionCallInfo fcinfo, const char *name)
-{
-	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
-		castNode(CallContext, fcinfo->context)->atomic)
-		ereport(ERROR,
-				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-				 errmsg("%s cannot run inside a transaction block", name),
-				 errhint("It would wait for what this transaction has not committed: commit first.")));
-	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-}
-
-void
-api_end_waiting(void)
-{
-	SPI_finish();
-	/* The caller reads our result with the portal's snapshot. */
-	EnsurePortalSnapshotExists();
-}
-
-/* api_begin_step -- what follows sees the database as it is now. */
-void
-api_begin_step(void)
-{
-	PushActiveSnapshot(GetTransactionSnapshot());
-}
-
-void
-api_end_step(void)
-{
-	PopActiveSnapshot();
-	SPI_commit();
-}
-
-/* api_deadline -- from a timeout argument; DT_NOEND if it is NULL. */
-TimestampTz
-api_deadline(FunctionCallInfo fcinfo, int argument)
-{
-	int64		timeout;
-
-	if (PG_ARGISNULL(argument))
-		return DT_NOEND;
-	timeout = api_interval_argument(fcinfo, argument);
-	return timeout >= DURATION_MAX ? DT_NOEND : clock_now() + Max(timeout, 0);
-}
 
 /* The one row of INOUT parameters that CALL expects. */
 static Datum
@@ -93,15 +43,15 @@ temporal_await_result(PG_FUNCTION_ARGS)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	Pb__WorkflowExecution *execution = proto_new(&pb__workflow_execution__descriptor);
-	char	   *namespace_name = api_text_argument(fcinfo, 3, "default");
-	TimestampTz deadline = api_deadline(fcinfo, 1);
+	char	   *namespace_name = argument_text(fcinfo, 3, "default");
+	TimestampTz deadline = argument_deadline(fcinfo, 1);
 	Jsonb	   *result = NULL;
 	bool		registered = false;
 
-	execution->workflow_id = api_text_argument(fcinfo, 0, NULL);
+	execution->workflow_id = argument_text(fcinfo, 0, NULL);
 	if (!PG_ARGISNULL(2))
 		execution->run_id = ident_uuid_text(PG_GETARG_UUID_P(2));
-	api_begin_waiting(fcinfo, "temporal.await_result()");
+	xact_begin_procedure(fcinfo, "temporal.await_result()");
 	for (;;)
 	{
 		char	   *run_id;
@@ -109,12 +59,12 @@ temporal_await_result(PG_FUNCTION_ARGS)
 		pg_uuid_t	uuid;
 
 		MemoryContextSwitchTo(caller);
-		api_begin_step();
+		xact_begin_step();
 		closed = api_fetch_result(execution, namespace_name, &result, &run_id);
 		if (closed)
 			PopActiveSnapshot();
 		else
-			api_end_step();
+			xact_end_step();
 		if (closed)
 			break;
 		/* Look once more after registering: it may have closed in between. */
@@ -128,14 +78,14 @@ temporal_await_result(PG_FUNCTION_ARGS)
 	}
 	if (registered)
 		wake_unregister();
-	api_end_waiting();
+	xact_end_procedure();
 	return call_result(fcinfo, JsonbPGetDatum(result), result == NULL);
 }
 
 static int
 task_type_argument(FunctionCallInfo fcinfo, int argument)
 {
-	char	   *name = api_text_argument(fcinfo, argument, "activity");
+	char	   *name = argument_text(fcinfo, argument, "activity");
 
 	if (strcmp(name, "activity") == 0)
 		return QUEUE_TYPE(ACTIVITY);
@@ -153,22 +103,22 @@ task_type_argument(FunctionCallInfo fcinfo, int argument)
 Datum
 temporal_wait_for_task(PG_FUNCTION_ARGS)
 {
-	char	   *queue = api_text_argument(fcinfo, 0, NULL);
-	TimestampTz deadline = api_deadline(fcinfo, 1);
+	char	   *queue = argument_text(fcinfo, 0, NULL);
+	TimestampTz deadline = argument_deadline(fcinfo, 1);
 	int			kind = task_type_argument(fcinfo, 2);
-	char	   *namespace_name = api_text_argument(fcinfo, 3, "default");
+	char	   *namespace_name = argument_text(fcinfo, 3, "default");
 	bool		registered = false;
 	bool		found;
 
 	service_require_id(queue, "TaskQueue");
-	api_begin_waiting(fcinfo, "temporal.wait_for_task()");
+	xact_begin_procedure(fcinfo, "temporal.wait_for_task()");
 	for (;;)
 	{
 		uint64		queue_id;
 
-		api_begin_step();
+		xact_begin_step();
 		found = service_queue_has_task(namespace_name, kind, queue, &queue_id);
-		api_end_step();
+		xact_end_step();
 		if (found)
 			break;
 		if (!registered)
@@ -179,7 +129,7 @@ temporal_wait_for_task(PG_FUNCTION_ARGS)
 	}
 	if (registered)
 		wake_unregister();
-	api_end_waiting();
+	xact_end_procedure();
 	return call_result(fcinfo, BoolGetDatum(found), false);
 }
 
@@ -187,9 +137,9 @@ temporal_wait_for_task(PG_FUNCTION_ARGS)
 Datum
 temporal_listen(PG_FUNCTION_ARGS)
 {
-	char	   *queue = api_text_argument(fcinfo, 0, NULL);
+	char	   *queue = argument_text(fcinfo, 0, NULL);
 	int			kind = task_type_argument(fcinfo, 1);
-	char	   *namespace_name = api_text_argument(fcinfo, 2, "default");
+	char	   *namespace_name = argument_text(fcinfo, 2, "default");
 	uint64		queue_id;
 
 	service_require_id(queue, "TaskQueue");

@@ -46,4 +46,11 @@
 #define COMPAT_MODULE_MAGIC PG_MODULE_MAGIC
 #endif
 
+/* Parsing a qualified name can report softly from 16 on; we raise. */
+#if PG_VERSION_NUM >= 160000
+#define compat_qualified_name(string) stringToQualifiedNameList(string, NULL)
+#else
+#define compat_qualified_name(string) stringToQualifiedNameList(string)
+#endif
+
 #endif							/* TEMPORAL_BASE_COMPAT_H */

@@ -495,3 +495,33 @@ payload_to_jsonb(const Pb__Payload *payload)
 {
 	return message_to_json(&payload->base, true);
 }
+
+/*
+ * payloads_to_jsonb -- the only value, an array of several, NULL for none.
+ */
+Jsonb *
+payloads_to_jsonb(const Pb__Payloads *payloads)
+{
+	JsonbParseState *state = NULL;
+	JsonbValue *result;
+
+	if (payloads == NULL || payloads->n_payloads == 0)
+		return NULL;
+	if (payloads->n_payloads == 1)
+		return payload_to_jsonb(payloads->payloads[0]);
+	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
+	for (size_t i = 0; i < payloads->n_payloads; i++)
+	{
+		Jsonb	   *value = payload_to_jsonb(payloads->payloads[i]);
+		JsonbValue	element;
+
+		element.type = jbvBinary;
+		element.val.binary.data = &value->root;
+		element.val.binary.len = VARSIZE(value) - VARHDRSZ;
+		if (JB_ROOT_IS_SCALAR(value))
+			JsonbExtractScalar(&value->root, &element);
+		pushJsonbValue(&state, WJB_ELEM, &element);
+	}
+	result = pushJsonbValue(&state, WJB_END_ARRAY, NULL);
+	return JsonbValueToJsonb(result);
+}

@@ -12,5 +12,6 @@
 extern Pb__Payload *payload_from_jsonb(Jsonb *json);
 extern Pb__Payloads *payloads_from_jsonb(Jsonb *array);
 extern Jsonb *payload_to_jsonb(const Pb__Payload *payload);
+extern Jsonb *payloads_to_jsonb(const Pb__Payloads *payloads);
 
 #endif /* TEMPORAL_PROTO_PAYLOAD_H */

@@ -4,7 +4,6 @@
  */
 #include "postgres.h"
 
-#include "proto/alloc.h"
 #include "proto/wire.h"
 #include "service/service.h"
 
@@ -48,16 +47,10 @@ static void
 append_batch(Pb__History *history, const HistoryBatch *batch, int64 from, int64 before,
 			 bool reverse)
 {
-	Pb__History *stored = (Pb__History *)
-		protobuf_c_message_unpack(&pb__history__descriptor, proto_allocator(CurrentMemoryContext),
-								  VARSIZE_ANY_EXHDR(batch->events),
-								  (const uint8_t *) VARDATA_ANY(batch->events));
+	Pb__History *stored = store_unpack_batch(batch);
 	Pb__HistoryEvent **wanted;
 	size_t		n = 0;
 
-	if (stored == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED), errmsg("history batch could not be read")));
 	wanted = palloc((stored->n_events + 1) * sizeof(Pb__HistoryEvent *));
 	for (size_t i = 0; i < stored->n_events; i++)
 	{

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "base/compat.h"
 #include "proto/wire.h"
 #include "service/service.h"
 

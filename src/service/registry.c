@@ -168,3 +168,28 @@ service_call(ServiceCall *call, const ServiceMethod *method, const void *request
 	store_leave(&scope);
 	return response;
 }
+
+/* service_warn_refused -- says that a call was refused but left a record. */
+void
+service_warn_refused(const ServiceCall *call)
+{
+	ereport(WARNING,
+			(errcode(call->refusal_sqlstate),
+			 errmsg("%s", call->refusal_message),
+			 errdetail("The call was refused, and the refusal is recorded in the history.")));
+}
+
+/* service_invoke -- a method by name; NULL for a refusal, with a warning. */
+ProtobufCMessage *
+service_invoke(const char *method, const void *request)
+{
+	ServiceCall call;
+	ProtobufCMessage *response;
+
+	service_begin(&call);
+	response = service_call(&call, service_find_method(method), request);
+	if (call.refusal_sqlstate == 0)
+		return response;
+	service_warn_refused(&call);
+	return NULL;
+}

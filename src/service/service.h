@@ -60,6 +60,8 @@ extern ProtobufCMessage *service_call(ServiceCall *call, const ServiceMethod *me
 /* Runs "body" as the store's owner with the planner pinned. */
 extern void service_begin(ServiceCall *call);
 extern void service_use_namespace(ServiceCall *call, const char *name);
+extern ProtobufCMessage *service_invoke(const char *method, const void *request);
+extern void service_warn_refused(const ServiceCall *call);
 extern void service_refuse(ServiceCall *call, int sqlstate, const char *message);
 
 /* ---- authorize.c ---- */

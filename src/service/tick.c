@@ -8,13 +8,12 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "base/clock.h"
 #include "service/service.h"
 #include "service/tick.h"
 #include "storage/procarray.h"
+#include "store/xact.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 #include "wake/wake.h"
 
@@ -338,53 +337,48 @@ lose_claim(ServiceCall *call, const void *item)
 
 typedef struct Guarded
 {
+	ItemFunction function;
+	const void *item;
 	Outcome		outcome;
 	char	   *error;			/* NULL if it did not fail */
 } Guarded;
+
+static void
+guarded_body(void *arg)
+{
+	Guarded    *guarded = arg;
+	ServiceCall call;
+
+	service_begin(&call);
+	guarded->outcome = guarded->function(&call, guarded->item);
+}
+
+/* Errors that are about this process or transaction, not about the item. */
+static bool
+ends_the_tick(int sqlstate)
+{
+	return sqlstate == ERRCODE_QUERY_CANCELED || sqlstate == ERRCODE_ADMIN_SHUTDOWN ||
+		sqlstate == ERRCODE_T_R_SERIALIZATION_FAILURE;
+}
 
 /* Runs one item; an error rolls back what it did and is returned as text. */
 static Guarded
 run_guarded(ItemFunction function, const void *item)
 {
 	MemoryContext outer = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
 	MemoryContext own = AllocSetContextCreate(outer, "temporal item", ALLOCSET_DEFAULT_SIZES);
-	Guarded		result = {ITEM_DONE, NULL};
+	Guarded		result = {function, item, ITEM_DONE, NULL};
+	ErrorData  *error;
 
-	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(own);
-	PG_TRY();
-	{
-		ServiceCall call;
-
-		service_begin(&call);
-		result.outcome = function(&call, item);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(outer);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
-			result.outcome = ITEM_BUSY;
-		else if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-				 error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN ||
-				 error->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE)
-		{
-			MemoryContextSwitchTo(outer);
-			CurrentResourceOwner = owner;
-			ReThrowError(error);
-		}
-		else
-			result.error = pstrdup(error->message);
-	}
-	PG_END_TRY();
+	error = xact_guard(guarded_body, &result);
 	MemoryContextSwitchTo(outer);
-	CurrentResourceOwner = owner;
+	if (error != NULL && ends_the_tick(error->sqlerrcode))
+		ReThrowError(error);
+	if (error != NULL && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+		result.outcome = ITEM_BUSY;
+	else if (error != NULL)
+		result.error = pstrdup(error->message);
 	MemoryContextDelete(own);
 	return result;
 }

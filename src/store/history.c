@@ -88,18 +88,9 @@ store_read_history(const RunKey *key, int64 from, int64 before, int max_events, 
 	}
 }
 
-/* store_read_event -- one event, or NULL. */
-Pb__HistoryEvent *
-store_read_event(const RunKey *key, int64 event_id)
+/* store_unpack_batch -- the events of a batch. */
+Pb__History *
+store_unpack_batch(const HistoryBatch *batch)
 {
-	List	   *batches = store_read_history(key, event_id, event_id + 1, 1, false);
-	Pb__History *history;
-
-	if (batches == NIL)
-		return NULL;
-	history = store_unpack(&pb__history__descriptor, ((HistoryBatch *) linitial(batches))->events);
-	for (size_t i = 0; i < history->n_events; i++)
-		if (history->events[i]->event_id == event_id)
-			return history->events[i];
-	return NULL;
+	return store_unpack(&pb__history__descriptor, batch->events);
 }

@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "optimizer/cost.h"
 #include "jit/jit.h"
+#include "base/compat.h"
 #include "proto/alloc.h"
 #include "store/plan.h"
 #include "utils/fmgroids.h"

@@ -130,7 +130,7 @@ typedef struct HistoryBatch
 
 extern List *store_read_history(const RunKey *key, int64 from, int64 before, int max_events,
 								bool reverse);
-extern Pb__HistoryEvent *store_read_event(const RunKey *key, int64 event_id);
+extern Pb__History *store_unpack_batch(const HistoryBatch *batch);
 
 /* ---- task.c ---- */
 

@@ -9,22 +9,20 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
-#include "api/call.h"
-#include "base/clock.h"
+#include "base/argument.h"
+#include "base/compat.h"
 #include "base/wait_event.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "parser/parse_func.h"
 #include "proto/json.h"
 #include "proto/payload.h"
+#include "service/service.h"
+#include "store/xact.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/regproc.h"
-#include "utils/resowner.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "wake/wake.h"
 
@@ -99,8 +97,8 @@ describe_activity(const Pb__PollActivityTaskQueueResponse *task)
 	number.val.numeric = DatumGetNumeric(DirectFunctionCall1(int4_numeric,
 															 Int32GetDatum(task->attempt)));
 	push_jsonb(&state, "attempt", JsonbValueToJsonb(&number));
-	push_jsonb(&state, "input", api_payloads_value(task->input));
-	push_jsonb(&state, "heartbeatDetails", api_payloads_value(task->heartbeat_details));
+	push_jsonb(&state, "input", payloads_to_jsonb(task->input));
+	push_jsonb(&state, "heartbeatDetails", payloads_to_jsonb(task->heartbeat_details));
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
@@ -112,7 +110,7 @@ take_task(const Worker *worker, Task *task)
 	ServiceCall call;
 
 	queue.name = worker->queue;
-	api_begin_step();
+	xact_begin_step();
 	service_begin(&call);
 	call.session_bound = true;
 	memset(task, 0, sizeof(*task));
@@ -144,36 +142,11 @@ take_task(const Worker *worker, Task *task)
 		if (task->token.len > 0)
 			task->description = describe_activity(response);
 	}
-	api_end_step();
-	MemoryContextSwitchTo(worker->memory);
+	xact_end_step();
 	return task->token.len > 0;
 }
 
 /* ---- doing ---- */
-
-/* Calls the handler; NULL for SQL NULL. */
-static Jsonb *
-call_handler(const Worker *worker, const Task *task)
-{
-	Oid			types[] = {JSONBOID};
-	Datum		values[] = {JsonbPGetDatum(task->description)};
-	Datum		value;
-	bool		isnull;
-	Jsonb	   *result;
-
-	SPI_connect();
-	if (SPI_execute_with_args(worker->statement, 1, types, values, NULL, false, 1) != SPI_OK_SELECT ||
-		SPI_processed != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_CARDINALITY_VIOLATION),
-				 errmsg("handler of task queue \"%s\" did not return a row", worker->queue)));
-	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-	MemoryContextSwitchTo(worker->memory);
-	result = isnull ? NULL : DatumGetJsonbPCopy(value);
-	SPI_finish();
-	MemoryContextSwitchTo(worker->memory);
-	return result;
-}
 
 /* "result" as the commands of a completion request. */
 static void
@@ -191,7 +164,7 @@ complete_workflow(const Worker *worker, const Task *task, Jsonb *result)
 	request->namespace_ = worker->namespace_name;
 	request->task_token = task->token;
 	request->identity = worker->identity;
-	api_call("RespondWorkflowTaskCompleted", request);
+	service_invoke("RespondWorkflowTaskCompleted", request);
 }
 
 static void
@@ -205,62 +178,27 @@ complete_activity(const Worker *worker, const Task *task, Jsonb *result)
 	request.identity = worker->identity;
 	if (result != NULL)
 		request.result = core_payloads(payload_from_jsonb(result));
-	api_call("RespondActivityTaskCompleted", &request);
+	service_invoke("RespondActivityTaskCompleted", &request);
 }
 
-/* Runs the handler and completes, in a subtransaction; its error, or NULL. */
-static ErrorData *
-handle(const Worker *worker, const Task *task)
+typedef struct Attempt
 {
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
+	const Worker *worker;
+	const Task *task;
+} Attempt;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(worker->memory);
-	PG_TRY();
-	{
-		Jsonb	   *result = call_handler(worker, task);
-
-		if (worker->workflow)
-			complete_workflow(worker, task, result);
-		else
-			complete_activity(worker, task, result);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(worker->memory);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(worker->memory);
-	CurrentResourceOwner = owner;
-	return error;
-}
-
-/* Commits; the error of a deferred constraint, or NULL. */
-static ErrorData *
-try_commit(const Worker *worker)
+/* Runs the handler and completes. */
+static void
+handle(void *arg)
 {
-	ErrorData  *volatile error = NULL;
+	const Attempt *attempt = arg;
+	Jsonb	   *result = xact_call_function(attempt->worker->statement,
+											attempt->task->description);
 
-	PopActiveSnapshot();
-	PG_TRY();
-	{
-		SPI_commit();
-	}
-	PG_CATCH();
-	{
-		/* SPI has rolled back and begun a new transaction. */
-		MemoryContextSwitchTo(worker->memory);
-		error = CopyErrorData();
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(worker->memory);
-	return error;
+	if (attempt->worker->workflow)
+		complete_workflow(attempt->worker, attempt->task, result);
+	else
+		complete_activity(attempt->worker, attempt->task, result);
 }
 
 /* ---- failing ---- */
@@ -286,7 +224,7 @@ error_failure(const ErrorData *error)
 static void
 report_failure(const Worker *worker, const Task *task, const ErrorData *error)
 {
-	api_begin_step();
+	xact_begin_step();
 	if (worker->workflow)
 	{
 		Pb__RespondWorkflowTaskFailedRequest request =
@@ -297,7 +235,7 @@ report_failure(const Worker *worker, const Task *task, const ErrorData *error)
 		request.identity = worker->identity;
 		request.cause = CAUSE(WORKFLOW_WORKER_UNHANDLED_FAILURE);
 		request.failure = error_failure(error);
-		api_call("RespondWorkflowTaskFailed", &request);
+		service_invoke("RespondWorkflowTaskFailed", &request);
 	}
 	else
 	{
@@ -308,10 +246,9 @@ report_failure(const Worker *worker, const Task *task, const ErrorData *error)
 		request.task_token = task->token;
 		request.identity = worker->identity;
 		request.failure = error_failure(error);
-		api_call("RespondActivityTaskFailed", &request);
+		service_invoke("RespondActivityTaskFailed", &request);
 	}
-	api_end_step();
-	MemoryContextSwitchTo(worker->memory);
+	xact_end_step();
 }
 
 /* The task is gone (timed out, workflow closed): nobody waits for an answer. */
@@ -324,15 +261,15 @@ task_is_gone(const ErrorData *error)
 static void
 do_task(const Worker *worker, const Task *task)
 {
+	Attempt		attempt = {worker, task};
 	ErrorData  *error;
 
-	api_begin_step();
-	error = handle(worker, task);
+	xact_begin_step();
+	error = xact_guard(handle, &attempt);
 	if (error == NULL)
-		error = try_commit(worker);
+		error = xact_try_end_step();
 	else
-		api_end_step();
-	MemoryContextSwitchTo(worker->memory);
+		xact_end_step();
 	if (error == NULL)
 		return;
 	if (!task_is_gone(error))
@@ -348,7 +285,7 @@ do_task(const Worker *worker, const Task *task)
 static char *
 handler_statement(const char *name)
 {
-	List	   *names = stringToQualifiedNameList(name);
+	List	   *names = compat_qualified_name(name);
 	Oid			types[] = {JSONBOID};
 	Oid			function = LookupFuncName(names, 1, types, true);
 
@@ -373,17 +310,17 @@ temporal_work(PG_FUNCTION_ARGS)
 {
 	Worker		worker;
 	int			max_tasks = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT32(3);
-	char	   *type = api_text_argument(fcinfo, 2, "activity");
-	TimestampTz idle_deadline = api_deadline(fcinfo, 4);
+	char	   *type = argument_text(fcinfo, 2, "activity");
+	TimestampTz idle_deadline = argument_deadline(fcinfo, 4);
 	uint64		queue_id;
 	bool		registered = false;
 	int			done = 0;
 
-	worker.queue = api_text_argument(fcinfo, 0, NULL);
-	worker.statement = handler_statement(api_text_argument(fcinfo, 1, NULL));
+	worker.queue = argument_text(fcinfo, 0, NULL);
+	worker.statement = handler_statement(argument_text(fcinfo, 1, NULL));
 	worker.workflow = strcmp(type, "workflow") == 0;
-	worker.identity = api_identity(fcinfo, 5);
-	worker.namespace_name = api_text_argument(fcinfo, 6, "default");
+	worker.identity = argument_identity(fcinfo, 5);
+	worker.namespace_name = argument_text(fcinfo, 6, "default");
 	if (!worker.workflow && strcmp(type, "activity") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
@@ -392,12 +329,12 @@ temporal_work(PG_FUNCTION_ARGS)
 	service_require_id(worker.queue, "TaskQueue");
 	worker.memory = AllocSetContextCreate(CurrentMemoryContext, "temporal work",
 										  ALLOCSET_DEFAULT_SIZES);
-	api_begin_waiting(fcinfo, "temporal.work()");
-	api_begin_step();
+	xact_begin_procedure(fcinfo, "temporal.work()");
+	xact_begin_step();
 	service_queue_has_task(worker.namespace_name,
 						   worker.workflow ? QUEUE_TYPE(WORKFLOW) : QUEUE_TYPE(ACTIVITY),
 						   worker.queue, &queue_id);
-	api_end_step();
+	xact_end_step();
 	while (max_tasks == 0 || done < max_tasks)
 	{
 		Task		task;
@@ -413,7 +350,7 @@ temporal_work(PG_FUNCTION_ARGS)
 			registered = false;
 			do_task(&worker, &task);
 			done++;
-			idle_deadline = api_deadline(fcinfo, 4);
+			idle_deadline = argument_deadline(fcinfo, 4);
 		}
 		else if (!registered)
 		{
@@ -426,6 +363,6 @@ temporal_work(PG_FUNCTION_ARGS)
 	}
 	if (registered)
 		wake_unregister();
-	api_end_waiting();
+	xact_end_procedure();
 	PG_RETURN_VOID();
 }

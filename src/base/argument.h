@@ -1,0 +1,23 @@
+/*
+ * argument.h
+ *	  Arguments of SQL functions that may be NULL.
+ */
+#ifndef TEMPORAL_BASE_ARGUMENT_H
+#define TEMPORAL_BASE_ARGUMENT_H
+
+#include "datatype/timestamp.h"
+#include "fmgr.h"
+
+/* A text; "otherwise" (or "") if it is NULL. */
+extern char *argument_text(FunctionCallInfo fcinfo, int argument, const char *otherwise);
+
+/* Who calls: as given, else the session's role. */
+extern char *argument_identity(FunctionCallInfo fcinfo, int argument);
+
+/* An interval in microseconds, a month counting as 30 days; 0 if it is NULL. */
+extern int64 argument_interval(FunctionCallInfo fcinfo, int argument);
+
+/* The engine's time that lies an interval ahead; DT_NOEND if it is NULL. */
+extern TimestampTz argument_deadline(FunctionCallInfo fcinfo, int argument);
+
+#endif							/* TEMPORAL_BASE_ARGUMENT_H */

@@ -1,0 +1,129 @@
+/*
+ * xact.c
+ *	  Procedures that commit on the way, and subtransactions as guards.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "nodes/parsenodes.h"
+#include "store/xact.h"
+#include "tcop/pquery.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+
+/* xact_begin_procedure -- an error unless the procedure may commit. */
+void
+xact_begin_procedure(FunctionCallInfo fcinfo, const char *name)
+{
+	MemoryContext caller = CurrentMemoryContext;
+
+	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
+		castNode(CallContext, fcinfo->context)->atomic)
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("%s cannot run inside a transaction block", name),
+				 errhint("It would wait for what this transaction has not committed: commit first.")));
+	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	MemoryContextSwitchTo(caller);
+}
+
+void
+xact_end_procedure(void)
+{
+	SPI_finish();
+	/* The caller reads our result with the portal's snapshot. */
+	EnsurePortalSnapshotExists();
+}
+
+void
+xact_begin_step(void)
+{
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+void
+xact_end_step(void)
+{
+	MemoryContext caller = CurrentMemoryContext;
+
+	PopActiveSnapshot();
+	SPI_commit();
+	MemoryContextSwitchTo(caller);
+}
+
+ErrorData *
+xact_try_end_step(void)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ErrorData  *volatile error = NULL;
+
+	PG_TRY();
+	{
+		xact_end_step();
+	}
+	PG_CATCH();
+	{
+		/* SPI has rolled back and begun a new transaction. */
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	return error;
+}
+
+ErrorData *
+xact_guard(void (*body) (void *arg), void *arg)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		body(arg);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	return error;
+}
+
+Jsonb *
+xact_call_function(const char *statement, Jsonb *argument)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Oid			types[] = {JSONBOID};
+	Datum		values[] = {JsonbPGetDatum(argument)};
+	Datum		value;
+	bool		isnull;
+	Jsonb	   *result;
+
+	SPI_connect();
+	if (SPI_execute_with_args(statement, 1, types, values, NULL, false, 1) != SPI_OK_SELECT ||
+		SPI_processed != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_CARDINALITY_VIOLATION),
+				 errmsg("handler did not return a row")));
+	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	MemoryContextSwitchTo(caller);
+	result = isnull ? NULL : DatumGetJsonbPCopy(value);
+	SPI_finish();
+	MemoryContextSwitchTo(caller);
+	return result;
+}

@@ -1,0 +1,33 @@
+/*
+ * xact.h
+ *	  Procedures that commit on the way, and subtransactions as guards.
+ */
+#ifndef TEMPORAL_STORE_XACT_H
+#define TEMPORAL_STORE_XACT_H
+
+#include "fmgr.h"
+#include "utils/elog.h"
+#include "utils/jsonb.h"
+
+/*
+ * A procedure consists of steps, each a transaction with a snapshot of its
+ * own.  Between steps nothing is held, so it may wait there.
+ */
+extern void xact_begin_procedure(FunctionCallInfo fcinfo, const char *name);
+extern void xact_end_procedure(void);
+extern void xact_begin_step(void);
+extern void xact_end_step(void);
+
+/* As xact_end_step(), but returns the error of the commit, or NULL. */
+extern ErrorData *xact_try_end_step(void);
+
+/*
+ * Runs "body" in a subtransaction; its error, which has rolled it back, or
+ * NULL.  Results and the error live in the memory context of the call.
+ */
+extern ErrorData *xact_guard(void (*body) (void *arg), void *arg);
+
+/* Runs "SELECT f($1)" as the caller; NULL for SQL NULL. */
+extern Jsonb *xact_call_function(const char *statement, Jsonb *argument);
+
+#endif							/* TEMPORAL_STORE_XACT_H */
