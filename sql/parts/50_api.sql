@@ -333,6 +333,7 @@ AS 'MODULE_PATHNAME', 'temporal_await_result';
 COMMENT ON PROCEDURE temporal.await_result IS
 'Waits until a workflow has closed and returns its result or raises its failure. Not inside a transaction block.';
 
+-- A procedure that commits cannot pin search_path: everything is qualified.
 CREATE PROCEDURE temporal.execute_workflow(
 	workflow_type text,
 	input jsonb DEFAULT NULL,
@@ -357,7 +358,7 @@ CREATE PROCEDURE temporal.execute_workflow(
 LANGUAGE plpgsql
 AS $$
 DECLARE
-	id text;
+	id pg_catalog.text;
 BEGIN
 	id := temporal.start_workflow(
 		workflow_type, input, workflow_id, task_queue, namespace, inputs, request_id,

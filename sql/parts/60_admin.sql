@@ -57,17 +57,19 @@ AS 'MODULE_PATHNAME', 'temporal_library_version';
 COMMENT ON FUNCTION temporal.library_version() IS
 'Version of the loaded library.';
 
+-- A procedure that commits cannot pin search_path: everything is qualified.
 CREATE PROCEDURE temporal.run(max_time interval DEFAULT '50 seconds', batch_size integer DEFAULT 1000)
 LANGUAGE plpgsql
 AS $$
 DECLARE
-	until_time timestamptz := pg_catalog.clock_timestamp() + max_time;
+	until_time pg_catalog.timestamptz := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) max_time;
 	done integer;
 BEGIN
 	LOOP
 		done := temporal.tick(batch_size);
 		COMMIT;
-		EXIT WHEN done = 0 OR pg_catalog.clock_timestamp() >= until_time;
+		EXIT WHEN done OPERATOR(pg_catalog.=) 0
+			OR pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>=) until_time;
 	END LOOP;
 END
 $$;
