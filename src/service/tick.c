@@ -88,43 +88,60 @@ session_gone(const PendingActivity *activity)
 		(session->server_start != PgStartTime || BackendPidGetProc(session->pid) == NULL);
 }
 
-/* A retry that is due or an early alarm needs no more than the activity. */
+/* Its run has closed or is gone: so are the activity and its deadlines. */
+static Outcome
+drop_activity(const TimerRow *timer)
+{
+	store_drop_timer(timer);
+	store_delete_orphan_activity(&timer->key, timer->event_id);
+	return ITEM_DONE;
+}
+
+/* Does the attempt end now?  That takes the run, not the activity alone. */
+static bool
+attempt_is_over(const PendingActivity *activity, TimestampTz now)
+{
+	return core_activity_has_timeouts(activity, now) || session_gone(activity);
+}
+
+/*
+ * A retry that is due or an early alarm needs no more than the activity; what
+ * ends an attempt needs the run, locked before the activity.
+ */
 static Outcome
 fire_activity(ServiceCall *call, const TimerRow *timer)
 {
 	bool		busy;
+	bool		run_locked = false;
 	ExecutionState *state = store_load_run(&timer->key, LOCK_NONE);
 	PendingActivity *activity;
 	Transition *transition;
 
 	if (state == NULL || !state_is_open(state))
-	{
-		store_drop_timer(timer);
-		store_delete_orphan_activity(&timer->key, timer->event_id);
-		return ITEM_DONE;
-	}
+		return drop_activity(timer);
 	activity = store_load_activity(state, timer->event_id, LOCK_NONE);
-	if (activity != NULL &&
-		(core_activity_has_timeouts(activity, call->now) || session_gone(activity)))
+	if (activity == NULL)
+		return drop_activity(timer);
+	if (attempt_is_over(activity, call->now))
 	{
 		state = lock_run(&timer->key, &busy);
 		if (busy)
 			return ITEM_BUSY;
+		if (state == NULL || !state_is_open(state))
+			return drop_activity(timer);
+		run_locked = true;
 	}
-	else
-		state->activities = NIL;
-	if (activity != NULL)
-	{
-		activity = store_load_activity(state, timer->event_id, LOCK_SKIP);
-		if (activity == NULL)
-			return ITEM_BUSY;
-	}
+	state->activities = NIL;
+	activity = store_load_activity(state, timer->event_id, LOCK_SKIP);
+	/* Without the run's lock no attempt may end, whatever happened meanwhile. */
+	if (activity == NULL || (!run_locked && attempt_is_over(activity, call->now)))
+		return ITEM_BUSY;
 	store_drop_timer(timer);
-	if (activity == NULL || !row_is_armed(timer, activity->state->timer_armed))
+	if (!row_is_armed(timer, activity->state->timer_armed))
 		return ITEM_DONE;
 	transition = transition_new(state, call->now);
 	core_fire_activity_timer(transition, activity, session_gone(activity));
-	if (state->buffer != NIL || transition->batches != NIL)
+	if (run_locked)
 		service_commit(call, transition);
 	else
 		store_commit_activity(transition, activity);
