@@ -38,7 +38,9 @@ find_by_token(ServiceCall *call, const ProtobufCBinaryData *bytes, LockMode run_
 	if (target.activity == NULL)
 		activity_not_found();
 	service_authorize(call, RIGHT_WORKER, target.activity->state->task_queue);
-	if (!target.activity->state->started || target.activity->state->attempt != token->attempt)
+	/* The attempt's number does not tell it: a reset begins again with 1. */
+	if (!target.activity->state->started ||
+		target.activity->state->started_time != token->started_time)
 		activity_not_found();
 	return target;
 }

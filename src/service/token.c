@@ -25,6 +25,7 @@ token_pack(const ExecutionState *state, const PendingActivity *activity)
 		token.activity = true;
 		token.scheduled_event_id = activity->scheduled_event_id;
 		token.attempt = activity->state->attempt;
+		token.started_time = activity->state->started_time;
 	}
 	else
 	{
