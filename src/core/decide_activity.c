@@ -12,6 +12,7 @@
 #include "proto/time.h"
 
 #define MAX_PENDING_ACTIVITIES 2000
+/* A failure kept for the next attempt must not grow the row without bound. */
 #define LAST_FAILURE_LIMIT 4096
 #define ID_LIMIT 1000
 #define NOT_STARTED_DETAILS "ACTIVITY_ID_NOT_STARTED"
@@ -333,28 +334,6 @@ core_heartbeat_activity(Transition *transition, PendingActivity *activity,
 	row_touch(&activity->change);
 }
 
-/* A failure kept for the next attempt must not grow the row without bound. */
-static Pb__Failure *
-shorten_failure(const Pb__Failure *failure)
-{
-	Pb__Failure *copy;
-
-	if (protobuf_c_message_get_packed_size(&failure->base) <= LAST_FAILURE_LIMIT)
-		return unconstify(Pb__Failure *, failure);
-	copy = core_server_failure(pnstrdup(failure->message, Min(strlen(failure->message), 2000)),
-							   false);
-	if (failure->failure_info_case == PB__FAILURE__FAILURE_INFO_APPLICATION_FAILURE_INFO)
-	{
-		Pb__ApplicationFailureInfo *info = proto_new(&pb__application_failure_info__descriptor);
-
-		info->type = failure->application_failure_info->type;
-		copy->failure_info_case = failure->failure_info_case;
-		copy->application_failure_info = info;
-	}
-	copy->source = failure->source;
-	return copy;
-}
-
 /* The attempt is over; the next one begins after "interval". */
 static void
 retry_activity(Transition *transition, PendingActivity *activity, const Pb__Failure *failure,
@@ -371,7 +350,7 @@ retry_activity(Transition *transition, PendingActivity *activity, const Pb__Fail
 	detail->identity = "";
 	detail->session = NULL;
 	detail->heartbeat_time = 0;
-	detail->last_failure = shorten_failure(failure);
+	detail->last_failure = core_shorten_failure(failure, LAST_FAILURE_LIMIT);
 	detail->last_attempt_complete_time = transition->now;
 	detail->retry_interval = interval;
 	if (detail->reset_heartbeats)
@@ -492,9 +471,7 @@ time_out_activity(Transition *transition, PendingActivity *activity, Pb__Timeout
 	if (activity->state->cancel_requested_event_id != 0)
 		state = RETRY_STATE(CANCEL_REQUESTED);
 	else if (type == TIMEOUT_TYPE(START_TO_CLOSE) || type == TIMEOUT_TYPE(HEARTBEAT))
-		state = try_again(transition, activity,
-						  core_timeout_failure(message, type,
-											   activity->state->heartbeat_details, NULL));
+		state = try_again(transition, activity, core_timeout_failure(message, type, NULL, NULL));
 	if (state == RETRY_STATE(IN_PROGRESS))
 		return;
 	if (state == RETRY_STATE(TIMEOUT) && type != TIMEOUT_TYPE(SCHEDULE_TO_START))

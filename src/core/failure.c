@@ -39,6 +39,44 @@ core_timeout_failure(const char *message, Pb__TimeoutType type,
 	return failure;
 }
 
+/* At most "limit" bytes of "text", and no part of a character. */
+static const char *
+clip(const char *text, size_t limit)
+{
+	if (strlen(text) <= limit)
+		return text;
+	while (limit > 0 && ((unsigned char) text[limit] & 0xC0) == 0x80)
+		limit--;
+	return pnstrdup(text, limit);
+}
+
+/*
+ * core_shorten_failure -- the failure itself if it is no larger than "limit".
+ *
+ * Else what tells most in little room: the message and the kind of failure,
+ * without details, stack trace and cause.
+ */
+Pb__Failure *
+core_shorten_failure(const Pb__Failure *failure, size_t limit)
+{
+	Pb__Failure *copy;
+
+	if (protobuf_c_message_get_packed_size(&failure->base) <= limit)
+		return unconstify(Pb__Failure *, failure);
+	copy = core_server_failure(clip(failure->message, limit / 2), false);
+	copy->source = clip(failure->source, limit / 16);
+	if (failure->failure_info_case == PB__FAILURE__FAILURE_INFO_APPLICATION_FAILURE_INFO)
+	{
+		Pb__ApplicationFailureInfo *info = proto_new(&pb__application_failure_info__descriptor);
+
+		info->type = clip(failure->application_failure_info->type, limit / 4);
+		info->non_retryable = failure->application_failure_info->non_retryable;
+		copy->failure_info_case = failure->failure_info_case;
+		copy->application_failure_info = info;
+	}
+	return copy;
+}
+
 /* core_json_payload -- "json" must be valid JSON text. */
 Pb__Payload *
 core_json_payload(const char *json)

@@ -9,6 +9,9 @@
 
 #include "service/service.h"
 
+#define OVERSIZED_CAUSE_LIMIT (512 * 1024)
+#define HEARTBEAT_TOO_LARGE "Heartbeat details exceed size limit."
+
 /* An activity that a request means, with its run. */
 typedef struct Target
 {
@@ -109,7 +112,7 @@ fail_oversized_heartbeat(ServiceCall *call, Target target, const char *identity)
 		activity_not_found();
 	transition = transition_new(state, call->now);
 	core_fail_activity(transition, activity,
-					   core_server_failure("Heartbeat details exceed size limit.", true), identity);
+					   core_server_failure(HEARTBEAT_TOO_LARGE, true), identity);
 	service_commit(call, transition);
 }
 
@@ -198,33 +201,52 @@ service_respond_activity_task_completed_by_id(ServiceCall *call, const void *mes
 
 /* ---- failure ---- */
 
-/* Applies a failure; an oversized one is replaced, and returned as well. */
-static Pb__Failure *
+/*
+ * Applies a failure; what is too large is left out or replaced.  Returns the
+ * failures that tell the worker so.
+ */
+static List *
 fail(ServiceCall *call, Target target, const Pb__Failure *failure,
 	 const Pb__Payloads *heartbeat_details, const char *identity)
 {
 	Transition *transition = transition_new(target.state, call->now);
-	Pb__Failure *oversized = NULL;
+	List	   *problems = NIL;
 
 	if (failure == NULL)
 		failure = core_server_failure("", false);
-	if (heartbeat_details != NULL && !too_large(heartbeat_details))
+	if (too_large(heartbeat_details))
+		problems = lappend(problems, core_server_failure(HEARTBEAT_TOO_LARGE, true));
+	else if (heartbeat_details != NULL)
 		core_heartbeat_activity(transition, target.activity, heartbeat_details);
 	if (protobuf_c_message_get_packed_size(&failure->base) > BLOB_LIMIT)
 	{
-		oversized = core_server_failure("Failure exceeds size limit.", false);
-		oversized->cause = core_server_failure(pnstrdup(failure->message, 2000), false);
+		Pb__Failure *oversized = core_server_failure("Failure exceeds size limit.", true);
+
+		oversized->cause = core_shorten_failure(failure, OVERSIZED_CAUSE_LIMIT);
+		problems = lappend(problems, oversized);
 		failure = oversized;
 	}
 	core_fail_activity(transition, target.activity, failure, identity);
 	service_commit(call, transition);
-	return oversized;
+	return problems;
+}
+
+static Pb__Failure **
+failure_array(const List *failures)
+{
+	Pb__Failure **array = palloc((list_length(failures) + 1) * sizeof(Pb__Failure *));
+	size_t		n = 0;
+	ListCell   *cell;
+
+	foreach(cell, failures)
+		array[n++] = lfirst(cell);
+	return array;
 }
 
 static void
 check_failure(const Pb__Failure *failure)
 {
-	if (failure != NULL && failure->failure_info_case != PB__FAILURE__FAILURE_INFO__NOT_SET &&
+	if (failure != NULL &&
 		failure->failure_info_case != PB__FAILURE__FAILURE_INFO_APPLICATION_FAILURE_INFO)
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
@@ -237,17 +259,13 @@ service_respond_activity_task_failed(ServiceCall *call, const void *message)
 	const Pb__RespondActivityTaskFailedRequest *request = message;
 	Pb__RespondActivityTaskFailedResponse *response =
 		proto_new(&pb__respond_activity_task_failed_response__descriptor);
-	Pb__Failure *oversized;
+	List	   *problems;
 
 	check_failure(request->failure);
-	oversized = fail(call, find_by_token(call, &request->task_token, LOCK_WAIT),
-					 request->failure, request->last_heartbeat_details, request->identity);
-	if (oversized != NULL)
-	{
-		response->n_failures = 1;
-		response->failures = palloc(sizeof(Pb__Failure *));
-		response->failures[0] = oversized;
-	}
+	problems = fail(call, find_by_token(call, &request->task_token, LOCK_WAIT),
+					request->failure, request->last_heartbeat_details, request->identity);
+	response->n_failures = list_length(problems);
+	response->failures = failure_array(problems);
 	return &response->base;
 }
 
@@ -257,18 +275,14 @@ service_respond_activity_task_failed_by_id(ServiceCall *call, const void *messag
 	const Pb__RespondActivityTaskFailedByIdRequest *request = message;
 	Pb__RespondActivityTaskFailedByIdResponse *response =
 		proto_new(&pb__respond_activity_task_failed_by_id_response__descriptor);
-	Pb__Failure *oversized;
+	List	   *problems;
 
 	check_failure(request->failure);
-	oversized = fail(call, find_by_id(call, request->workflow_id, request->run_id,
-									  request->activity_id, true, LOCK_WAIT),
-					 request->failure, request->last_heartbeat_details, request->identity);
-	if (oversized != NULL)
-	{
-		response->n_failures = 1;
-		response->failures = palloc(sizeof(Pb__Failure *));
-		response->failures[0] = oversized;
-	}
+	problems = fail(call, find_by_id(call, request->workflow_id, request->run_id,
+									 request->activity_id, true, LOCK_WAIT),
+					request->failure, request->last_heartbeat_details, request->identity);
+	response->n_failures = list_length(problems);
+	response->failures = failure_array(problems);
 	return &response->base;
 }
 
@@ -282,7 +296,8 @@ cancel(ServiceCall *call, Target target, const Pb__Payloads *details, const char
 	if (target.activity->state->cancel_requested_event_id == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
-				 errmsg("unable to respond activity task canceled: cancellation was not requested")));
+				 errmsg("cancellation of activity \"%s\" was not requested",
+						target.activity->activity_id)));
 	if (too_large(details))
 		core_fail_activity(transition, target.activity,
 						   core_server_failure("Cancel details exceed size limit.", true), identity);
