@@ -216,6 +216,25 @@ append_canceled(Transition *transition, PendingActivity *activity, const Pb__Pay
 	append_finish(transition, activity, event);
 }
 
+/* The activity that a finish event ends; 0 for any other event. */
+static int64
+finished_activity(const Pb__HistoryEvent *event)
+{
+	switch (event->event_type)
+	{
+		case EVENT(ACTIVITY_TASK_COMPLETED):
+			return event->activity_task_completed_event_attributes->scheduled_event_id;
+		case EVENT(ACTIVITY_TASK_FAILED):
+			return event->activity_task_failed_event_attributes->scheduled_event_id;
+		case EVENT(ACTIVITY_TASK_TIMED_OUT):
+			return event->activity_task_timed_out_event_attributes->scheduled_event_id;
+		case EVENT(ACTIVITY_TASK_CANCELED):
+			return event->activity_task_canceled_event_attributes->scheduled_event_id;
+		default:
+			return 0;
+	}
+}
+
 /* Is the activity's end in the buffer already? */
 static bool
 finish_is_buffered(const ExecutionState *state, int64 scheduled_event_id)
@@ -223,17 +242,8 @@ finish_is_buffered(const ExecutionState *state, int64 scheduled_event_id)
 	ListCell   *cell;
 
 	foreach(cell, state->buffer)
-	{
-		Pb__HistoryEvent *event = lfirst(cell);
-
-		/* Every finish event of an activity comes after its started event. */
-		if (event->event_type == EVENT(ACTIVITY_TASK_STARTED) &&
-			event->activity_task_started_event_attributes->scheduled_event_id == scheduled_event_id)
+		if (finished_activity(lfirst(cell)) == scheduled_event_id)
 			return true;
-		if (event->event_type == EVENT(ACTIVITY_TASK_TIMED_OUT) &&
-			event->activity_task_timed_out_event_attributes->scheduled_event_id == scheduled_event_id)
-			return true;
-	}
 	return false;
 }
 
