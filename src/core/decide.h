@@ -48,13 +48,20 @@ typedef struct RetryDecision
 
 extern const char *core_check_retry_policy(const Pb__RetryPolicy *policy);
 extern Pb__RetryPolicy *core_fill_retry_policy(const Pb__RetryPolicy *policy);
+extern int64 core_retry_interval(const Pb__RetryPolicy *policy, int attempt);
 extern RetryDecision core_decide_retry(const Pb__RetryPolicy *policy, int attempt,
 									   const Pb__Failure *failure, TimestampTz now,
 									   TimestampTz expiration);
 
+/* ---- dispatch.c ---- */
+
+extern const char *core_check_task_queue(const char *name);
+extern int	core_priority_key(const Pb__Priority *priority);
+extern const char *core_check_priority(const Pb__Priority *priority);
+extern Pb__Priority *core_merge_priority(const Pb__Priority *outer, const Pb__Priority *own);
+
 /* ---- decide_workflow_task.c ---- */
 
-extern int	core_priority_key(const Pb__Priority *priority);
 extern void core_want_workflow_task(Transition *transition);
 extern void core_schedule_workflow_task(Transition *transition);
 extern void core_start_workflow_task(Transition *transition, const char *queue,
@@ -104,7 +111,17 @@ extern bool core_activity_deadline(const PendingActivity *activity, TimestampTz 
 								   Pb__TimeoutType *type);
 extern bool core_activity_has_timeouts(const PendingActivity *activity, TimestampTz now);
 
-/* ---- activity_options.c: operator controls ---- */
+typedef struct ActivityTimeouts
+{
+	int64		schedule_to_close;
+	int64		schedule_to_start;
+	int64		start_to_close;
+	int64		heartbeat;
+} ActivityTimeouts;
+
+extern void activity_normalise(ActivityTimeouts *timeouts, int64 run_timeout);
+
+/* ---- activity_control.c: offers, deadlines, operator controls ---- */
 
 extern void core_pause_activity(Transition *transition, PendingActivity *activity,
 								const char *identity, const char *reason, const char *request_id);

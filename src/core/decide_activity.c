@@ -28,7 +28,7 @@ refuse_schedule(CommandError *error, const char *message)
 static bool
 check_schedule(const Pb__ScheduleActivityTaskCommandAttributes *attributes, CommandError *error)
 {
-	const char *problem = core_check_retry_policy(attributes->retry_policy);
+	const char *problem = NULL;
 
 	if (attributes->activity_id[0] == '\0')
 		return refuse_schedule(error, "ActivityId is not set on ScheduleActivityTaskCommand.");
@@ -38,10 +38,12 @@ check_schedule(const Pb__ScheduleActivityTaskCommandAttributes *attributes, Comm
 		return refuse_schedule(error, "ActivityID exceeds length limit.");
 	if (strlen(attributes->activity_type->name) > ID_LIMIT)
 		return refuse_schedule(error, "ActivityType exceeds length limit.");
-	if (attributes->task_queue != NULL && strlen(attributes->task_queue->name) > ID_LIMIT)
-		return refuse_schedule(error, "TaskQueue exceeds length limit.");
-	if (attributes->task_queue != NULL && strncmp(attributes->task_queue->name, "/_sys/", 6) == 0)
-		return refuse_schedule(error, "Task queue name cannot start with reserved prefix /_sys/.");
+	if (attributes->task_queue != NULL && attributes->task_queue->name[0] != '\0')
+		problem = core_check_task_queue(attributes->task_queue->name);
+	if (problem == NULL)
+		problem = core_check_retry_policy(attributes->retry_policy);
+	if (problem == NULL)
+		problem = core_check_priority(attributes->priority);
 	if (problem != NULL)
 		return refuse_schedule(error, problem);
 	if (!proto_duration_valid(attributes->schedule_to_close_timeout) ||
@@ -49,8 +51,6 @@ check_schedule(const Pb__ScheduleActivityTaskCommandAttributes *attributes, Comm
 		!proto_duration_valid(attributes->start_to_close_timeout) ||
 		!proto_duration_valid(attributes->heartbeat_timeout))
 		return refuse_schedule(error, "A valid timeout may not be negative.");
-	if (attributes->priority != NULL && attributes->priority->priority_key < 0)
-		return refuse_schedule(error, "Priority key can't be negative.");
 	if (proto_duration_us(attributes->schedule_to_close_timeout) == 0 &&
 		proto_duration_us(attributes->start_to_close_timeout) == 0)
 		return refuse_schedule(error, "A valid StartToClose or ScheduleToCloseTimeout is not set on ScheduleActivityTaskCommand.");
@@ -63,54 +63,42 @@ cap(int64 timeout, int64 limit)
 	return limit > 0 && (timeout == 0 || timeout > limit) ? limit : timeout;
 }
 
-/* The four timeouts as the event shows them. */
-static void
-normalise_timeouts(const Pb__ScheduleActivityTaskCommandAttributes *from, int64 run_timeout,
-				   Pb__ActivityTaskScheduledEventAttributes *to)
+/*
+ * activity_normalise -- fills in the timeouts that others imply, and caps them.
+ *
+ * Schedule-to-close or start-to-close is set.
+ */
+void
+activity_normalise(ActivityTimeouts *timeouts, int64 run_timeout)
 {
-	int64		schedule_to_close = proto_duration_us(from->schedule_to_close_timeout);
-	int64		schedule_to_start = proto_duration_us(from->schedule_to_start_timeout);
-	int64		start_to_close = proto_duration_us(from->start_to_close_timeout);
-	int64		heartbeat = proto_duration_us(from->heartbeat_timeout);
-
-	if (schedule_to_close > 0)
+	if (timeouts->schedule_to_close > 0)
 	{
-		schedule_to_start = cap(schedule_to_start, schedule_to_close);
-		start_to_close = cap(start_to_close, schedule_to_close);
+		timeouts->schedule_to_start = cap(timeouts->schedule_to_start, timeouts->schedule_to_close);
+		timeouts->start_to_close = cap(timeouts->start_to_close, timeouts->schedule_to_close);
 	}
-	else
-	{
-		schedule_to_close = run_timeout;
-		schedule_to_start = schedule_to_start > 0 ? schedule_to_start : run_timeout;
-	}
-	schedule_to_close = cap(schedule_to_close, run_timeout);
-	schedule_to_start = cap(schedule_to_start, run_timeout);
-	start_to_close = cap(start_to_close, run_timeout);
-	if (heartbeat > start_to_close)
-		heartbeat = start_to_close;
-	to->schedule_to_close_timeout = proto_duration(schedule_to_close);
-	to->schedule_to_start_timeout = proto_duration(schedule_to_start);
-	to->start_to_close_timeout = proto_duration(start_to_close);
-	to->heartbeat_timeout = proto_duration(heartbeat);
+	timeouts->schedule_to_close = cap(timeouts->schedule_to_close, run_timeout);
+	timeouts->schedule_to_start = cap(timeouts->schedule_to_start, run_timeout);
+	timeouts->start_to_close = cap(timeouts->start_to_close, run_timeout);
+	timeouts->heartbeat = Min(timeouts->heartbeat, timeouts->start_to_close);
 }
 
-/* The activity's own fields override the workflow's, one by one. */
-static Pb__Priority *
-merge_priority(const Pb__Priority *outer, const Pb__Priority *own)
+/* The four timeouts as the event shows them. */
+static void
+set_timeouts(const Pb__ScheduleActivityTaskCommandAttributes *from, int64 run_timeout,
+			 Pb__ActivityTaskScheduledEventAttributes *to)
 {
-	Pb__Priority *merged;
+	ActivityTimeouts timeouts = {
+		proto_duration_us(from->schedule_to_close_timeout),
+		proto_duration_us(from->schedule_to_start_timeout),
+		proto_duration_us(from->start_to_close_timeout),
+		proto_duration_us(from->heartbeat_timeout)
+	};
 
-	if (outer == NULL || own == NULL)
-		return unconstify(Pb__Priority *, own != NULL ? own : outer);
-	merged = proto_new(&pb__priority__descriptor);
-	*merged = *outer;
-	if (own->priority_key != 0)
-		merged->priority_key = own->priority_key;
-	if (own->fairness_key[0] != '\0')
-		merged->fairness_key = own->fairness_key;
-	if (own->fairness_weight != 0)
-		merged->fairness_weight = own->fairness_weight;
-	return merged;
+	activity_normalise(&timeouts, run_timeout);
+	to->schedule_to_close_timeout = proto_duration(timeouts.schedule_to_close);
+	to->schedule_to_start_timeout = proto_duration(timeouts.schedule_to_start);
+	to->start_to_close_timeout = proto_duration(timeouts.start_to_close);
+	to->heartbeat_timeout = proto_duration(timeouts.heartbeat);
 }
 
 static Pb__TaskQueue *
@@ -154,10 +142,10 @@ core_schedule_activity(Transition *transition, const Pb__Command *command,
 	attributes->task_queue = activity_queue(state, from->task_queue);
 	attributes->header = from->header;
 	attributes->input = from->input;
-	normalise_timeouts(from, state->info->run_timeout, attributes);
+	set_timeouts(from, state->info->run_timeout, attributes);
 	attributes->workflow_task_completed_event_id = context->completed_event_id;
 	attributes->retry_policy = core_fill_retry_policy(from->retry_policy);
-	attributes->priority = merge_priority(state->info->priority, from->priority);
+	attributes->priority = core_merge_priority(state->info->priority, from->priority);
 	event->user_metadata = command->user_metadata;
 	event->n_event_group_markers = command->n_event_group_markers;
 	event->event_group_markers = command->event_group_markers;

@@ -14,22 +14,11 @@
 #include "core/decide.h"
 #include "proto/time.h"
 
-#define DEFAULT_PRIORITY 3
-#define MAX_PRIORITY 5
 #define PROBLEM_THRESHOLD 5
 #define BACKOFF_FROM_ATTEMPT 4
 #define BACKOFF_BASE (5 * USECS_PER_SEC)
 #define BACKOFF_MAX (10 * SECS_PER_MINUTE * USECS_PER_SEC)
 #define PROBLEM_ATTRIBUTE "TemporalReportedProblems"
-
-/* core_priority_key -- 1 is served first; the default lies in the middle. */
-int
-core_priority_key(const Pb__Priority *priority)
-{
-	if (priority == NULL || priority->priority_key <= 0)
-		return DEFAULT_PRIORITY;
-	return Min(priority->priority_key, MAX_PRIORITY);
-}
 
 void
 core_clear_sticky(ExecutionState *state)

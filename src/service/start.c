@@ -13,7 +13,6 @@
 
 #define DEFAULT_TASK_TIMEOUT (10 * USECS_PER_SEC)
 #define MAX_TASK_TIMEOUT (120 * USECS_PER_SEC)
-#define MAX_FAIRNESS_KEY 64
 
 #define REUSE(name) PB__WORKFLOW_ID_REUSE_POLICY__WORKFLOW_ID_REUSE_POLICY_##name
 #define CONFLICT(name) PB__WORKFLOW_ID_CONFLICT_POLICY__WORKFLOW_ID_CONFLICT_POLICY_##name
@@ -46,20 +45,6 @@ check_duration(const Pb__Duration *duration, const char *name)
 {
 	if (!proto_duration_valid(duration))
 		refuse(psprintf("An invalid %s is set on request.", name));
-}
-
-static const char *
-check_priority(const Pb__Priority *priority)
-{
-	if (priority == NULL)
-		return NULL;
-	if (priority->priority_key < 0)
-		return "priority key can't be negative";
-	if (strlen(priority->fairness_key) > MAX_FAIRNESS_KEY)
-		return "fairness key length exceeds limit";
-	if (!(priority->fairness_weight >= 0))
-		return "fairness weight can't be negative";
-	return NULL;
 }
 
 /* The deprecated policy means what two policies say now. */
@@ -163,7 +148,7 @@ normalise(ServiceCall *call, Pb__StartWorkflowExecutionRequest *request, bool wi
 		refuse(core_check_search_attributes(request->search_attributes, types));
 		request->search_attributes = core_type_search_attributes(request->search_attributes, types);
 	}
-	refuse(check_priority(request->priority));
+	refuse(core_check_priority(request->priority));
 	if (request->on_conflict_options != NULL &&
 		request->on_conflict_options->attach_completion_callbacks &&
 		!request->on_conflict_options->attach_request_id)
