@@ -1,137 +1,21 @@
 /*
  * activity_options.c
- *	  Offering an activity, its deadline row, and what operators change:
- *	  pause, unpause, reset, options.  None of this leaves an event.
+ *	  The options of a pending activity, and changing them by a field mask.
+ *
+ * What the scheduling event says stays as it is; deadlines, retries and the
+ * queue follow the options in force.
  */
 #include "postgres.h"
 
 #include "core/decide.h"
 #include "proto/time.h"
 
-/* How soon the end of a session that works on an activity is noticed. */
-#define SESSION_CHECK_INTERVAL (2 * USECS_PER_SEC)
+#define RETRY_POLICY_PATH "retry_policy."
+#define PRIORITY_PATH "priority."
 
-/* activity_withdraw -- takes back the row that offers it, if there is one. */
+/* activity_restore_options -- those that the scheduling event carries. */
 void
-activity_withdraw(Transition *transition, PendingActivity *activity)
-{
-	Pbi__ActivityState *detail = activity->state;
-
-	if (detail->offered_at == 0)
-		return;
-	transition_remove_task(transition, QUEUE_TYPE(ACTIVITY), detail->task_queue,
-						   core_priority_key(detail->priority), detail->offered_at,
-						   activity->scheduled_event_id);
-	detail->offered_at = 0;
-	row_touch(&activity->change);
-}
-
-/*
- * activity_redispatch -- the attempt is due at "dispatch_at".
- *
- * Due now: offered at once.  Later: the activity's timer row offers it.
- */
-void
-activity_redispatch(Transition *transition, PendingActivity *activity, TimestampTz dispatch_at)
-{
-	Pbi__ActivityState *detail = activity->state;
-
-	activity_withdraw(transition, activity);
-	detail->scheduled_time = dispatch_at;
-	row_touch(&activity->change);
-	if (dispatch_at <= transition->now && detail->pause == NULL)
-	{
-		detail->offered_at = transition->now;
-		transition_add_task(transition, QUEUE_TYPE(ACTIVITY), detail->task_queue,
-							core_priority_key(detail->priority), detail->offered_at,
-							activity->scheduled_event_id, detail->stamp);
-	}
-	activity_arm(transition, activity);
-}
-
-/* activity_arm -- lowers the activity's timer row to its next due time. */
-void
-activity_arm(Transition *transition, PendingActivity *activity)
-{
-	Pbi__ActivityState *detail = activity->state;
-	TimestampTz due;
-	Pb__TimeoutType type;
-
-	if (!core_activity_deadline(activity, &due, &type))
-		due = 0;
-	if (!detail->started && detail->pause == NULL && detail->offered_at == 0 &&
-		(due == 0 || detail->scheduled_time < due))
-		due = detail->scheduled_time;
-	if (detail->started && detail->session != NULL &&
-		(due == 0 || detail->session->seen_at + SESSION_CHECK_INTERVAL < due))
-		due = detail->session->seen_at + SESSION_CHECK_INTERVAL;
-	if (due == 0 || (detail->timer_armed != 0 && detail->timer_armed <= due))
-		return;
-	if (detail->timer_armed != 0)
-		transition_remove_timer(transition, TIMER_ACTIVITY, detail->timer_armed,
-								activity->scheduled_event_id);
-	transition_add_timer(transition, TIMER_ACTIVITY, due, activity->scheduled_event_id);
-	detail->timer_armed = due;
-	row_touch(&activity->change);
-}
-
-static const char *
-activity_type_name_of(const PendingActivity *activity)
-{
-	return activity->scheduled->activity_task_scheduled_event_attributes->activity_type->name;
-}
-
-static void
-show_pause(Transition *transition, const PendingActivity *activity, bool paused)
-{
-	const char *type = activity_type_name_of(activity);
-	Pb__Payload *text = core_text_payload(psprintf("property:activityType=%s", type));
-	char	   *json = psprintf("[%.*s]", (int) text->data.len, (const char *) text->data.data);
-
-	transition_set_search_attribute(transition, "TemporalPauseInfo",
-									paused ? core_keyword_list(json) : NULL);
-}
-
-void
-core_pause_activity(Transition *transition, PendingActivity *activity, const char *identity,
-					const char *reason, const char *request_id)
-{
-	Pbi__Pause *pause = proto_new(&pbi__pause__descriptor);
-
-	pause->time = transition->now;
-	pause->identity = identity;
-	pause->reason = reason;
-	pause->request_id = request_id;
-	activity->state->pause = pause;
-	if (!activity->state->started)
-	{
-		activity_withdraw(transition, activity);
-		activity->state->stamp++;
-	}
-	row_touch(&activity->change);
-	show_pause(transition, activity, true);
-}
-
-void
-core_unpause_activity(Transition *transition, PendingActivity *activity, bool reset_attempts,
-					  bool reset_heartbeat, int64 jitter)
-{
-	activity->state->pause = NULL;
-	if (reset_attempts)
-		activity->state->attempt = 1;
-	if (reset_heartbeat)
-		activity->state->heartbeat_details = NULL;
-	row_touch(&activity->change);
-	show_pause(transition, activity, false);
-	if (activity->state->started)
-		return;
-	activity->state->stamp++;
-	activity_redispatch(transition, activity, transition->now + jitter);
-}
-
-/* The options that the scheduling event carried. */
-static void
-restore_options_of(PendingActivity *activity)
+activity_restore_options(PendingActivity *activity)
 {
 	const Pb__ActivityTaskScheduledEventAttributes *original =
 		activity->scheduled->activity_task_scheduled_event_attributes;
@@ -146,49 +30,92 @@ restore_options_of(PendingActivity *activity)
 	detail->priority = original->priority;
 }
 
-void
-core_reset_activity(Transition *transition, PendingActivity *activity, bool reset_heartbeat,
-					bool keep_paused, bool restore_options, int64 jitter)
+/* "retry_policy.maximum_attempts" for retryPolicy.maximumAttempts. */
+static char *
+snake_case(const char *path)
 {
-	Pbi__ActivityState *detail = activity->state;
+	char	   *snake = palloc(2 * strlen(path) + 1);
+	char	   *p = snake;
 
-	activity_withdraw(transition, activity);
-	detail->attempt = 1;
-	detail->stamp += detail->started ? 0 : 1;
-	if (restore_options)
-		restore_options_of(activity);
-	if (!keep_paused && detail->pause != NULL)
+	for (const char *s = path; *s; s++)
 	{
-		detail->pause = NULL;
-		show_pause(transition, activity, false);
+		if (*s >= 'A' && *s <= 'Z')
+			*p++ = '_';
+		*p++ = pg_tolower((unsigned char) *s);
 	}
-	row_touch(&activity->change);
-	if (detail->started)
-	{
-		detail->reset_requested = true;
-		detail->reset_heartbeats = reset_heartbeat;
-		return;
-	}
-	if (reset_heartbeat)
-		detail->heartbeat_details = NULL;
-	activity_redispatch(transition, activity, transition->now + jitter);
+	*p = '\0';
+	return snake;
 }
 
-/* Sets the one field that "path" names; NULL if there is none such. */
+static const char *
+refuse_path(const char *path)
+{
+	return psprintf("UpdateMask names a field that cannot be updated: %s", path);
+}
+
+static const char *
+set_retry_option(Pbi__ActivityState *detail, const Pb__RetryPolicy *from, const char *name)
+{
+	Pb__RetryPolicy *policy = proto_new(&pb__retry_policy__descriptor);
+
+	if (from == NULL)
+		return "RetryPolicy is not provided";
+	*policy = *detail->retry_policy;
+	detail->retry_policy = policy;
+	if (strcmp(name, "initial_interval") == 0)
+		policy->initial_interval = from->initial_interval;
+	else if (strcmp(name, "backoff_coefficient") == 0)
+		policy->backoff_coefficient = from->backoff_coefficient;
+	else if (strcmp(name, "maximum_interval") == 0)
+		policy->maximum_interval = from->maximum_interval;
+	else if (strcmp(name, "maximum_attempts") == 0)
+		policy->maximum_attempts = from->maximum_attempts;
+	else if (strcmp(name, "non_retryable_error_types") == 0)
+	{
+		policy->n_non_retryable_error_types = from->n_non_retryable_error_types;
+		policy->non_retryable_error_types = from->non_retryable_error_types;
+	}
+	else
+		return refuse_path(psprintf(RETRY_POLICY_PATH "%s", name));
+	return NULL;
+}
+
+static const char *
+set_priority_option(Pbi__ActivityState *detail, const Pb__Priority *from, const char *name)
+{
+	Pb__Priority *priority = proto_new(&pb__priority__descriptor);
+
+	if (from == NULL)
+		return "Priority is not provided";
+	if (detail->priority != NULL)
+		*priority = *detail->priority;
+	detail->priority = priority;
+	if (strcmp(name, "priority_key") == 0)
+		priority->priority_key = from->priority_key;
+	else if (strcmp(name, "fairness_key") == 0)
+		priority->fairness_key = from->fairness_key;
+	else if (strcmp(name, "fairness_weight") == 0)
+		priority->fairness_weight = from->fairness_weight;
+	else
+		return refuse_path(psprintf(PRIORITY_PATH "%s", name));
+	return NULL;
+}
+
+/* Sets what "path" names; what is wrong with it, or NULL. */
 static const char *
 set_option(Pbi__ActivityState *detail, const Pb__ActivityOptions *options, const char *path)
 {
-	Pb__RetryPolicy *policy;
-	const Pb__RetryPolicy *from = options->retry_policy;
-
+	if (strncmp(path, RETRY_POLICY_PATH, strlen(RETRY_POLICY_PATH)) == 0)
+		return set_retry_option(detail, options->retry_policy, path + strlen(RETRY_POLICY_PATH));
+	if (strncmp(path, PRIORITY_PATH, strlen(PRIORITY_PATH)) == 0)
+		return set_priority_option(detail, options->priority, path + strlen(PRIORITY_PATH));
 	if (strcmp(path, "task_queue") == 0 || strcmp(path, "task_queue.name") == 0)
 	{
-		if (options->task_queue == NULL || options->task_queue->name[0] == '\0')
-			return "TaskQueue is not set.";
+		if (options->task_queue == NULL)
+			return "TaskQueue is not provided";
 		detail->task_queue = options->task_queue->name;
-		return NULL;
 	}
-	if (strcmp(path, "schedule_to_close_timeout") == 0)
+	else if (strcmp(path, "schedule_to_close_timeout") == 0)
 		detail->schedule_to_close = proto_duration_us(options->schedule_to_close_timeout);
 	else if (strcmp(path, "schedule_to_start_timeout") == 0)
 		detail->schedule_to_start = proto_duration_us(options->schedule_to_start_timeout);
@@ -199,40 +126,88 @@ set_option(Pbi__ActivityState *detail, const Pb__ActivityOptions *options, const
 	else if (strcmp(path, "priority") == 0)
 		detail->priority = options->priority;
 	else if (strcmp(path, "retry_policy") == 0)
-		detail->retry_policy = core_fill_retry_policy(from);
-	else if (strncmp(path, "retry_policy.", 13) == 0 && from != NULL)
-	{
-		path += 13;
-		policy = proto_new(&pb__retry_policy__descriptor);
-		*policy = *detail->retry_policy;
-		detail->retry_policy = policy;
-		if (strcmp(path, "initial_interval") == 0)
-			policy->initial_interval = from->initial_interval;
-		else if (strcmp(path, "backoff_coefficient") == 0)
-			policy->backoff_coefficient = from->backoff_coefficient;
-		else if (strcmp(path, "maximum_interval") == 0)
-			policy->maximum_interval = from->maximum_interval;
-		else if (strcmp(path, "maximum_attempts") == 0)
-			policy->maximum_attempts = from->maximum_attempts;
-		else
-			return psprintf("UpdateMask names a field that cannot be updated: retry_policy.%s", path);
-	}
+		detail->retry_policy = core_fill_retry_policy(options->retry_policy);
 	else
-		return psprintf("UpdateMask names a field that cannot be updated: %s", path);
+		return refuse_path(path);
 	return NULL;
 }
 
 static const char *
-check_options(const Pb__ActivityOptions *options)
+check_durations(const Pb__ActivityOptions *options)
 {
-	if (options == NULL)
-		return "ActivityOptions is not set on request.";
 	if (!proto_duration_valid(options->schedule_to_close_timeout) ||
 		!proto_duration_valid(options->schedule_to_start_timeout) ||
 		!proto_duration_valid(options->start_to_close_timeout) ||
 		!proto_duration_valid(options->heartbeat_timeout))
 		return "A valid timeout may not be negative.";
-	return core_check_retry_policy(options->retry_policy);
+	return NULL;
+}
+
+/* The same rules as for a command that schedules the activity. */
+static const char *
+check_and_normalise(Pbi__ActivityState *detail, int64 run_timeout)
+{
+	ActivityTimeouts timeouts = {
+		detail->schedule_to_close, detail->schedule_to_start, detail->start_to_close,
+		detail->heartbeat_timeout
+	};
+	const char *problem = core_check_retry_policy(detail->retry_policy);
+
+	if (problem == NULL)
+		problem = core_check_priority(detail->priority);
+	if (problem == NULL)
+		problem = core_check_task_queue(detail->task_queue);
+	if (problem != NULL)
+		return problem;
+	if (timeouts.schedule_to_close == 0 && timeouts.start_to_close == 0)
+		return "A valid StartToClose or ScheduleToCloseTimeout is not set on ActivityOptions.";
+	activity_normalise(&timeouts, run_timeout);
+	detail->schedule_to_close = timeouts.schedule_to_close;
+	detail->schedule_to_start = timeouts.schedule_to_start;
+	detail->start_to_close = timeouts.start_to_close;
+	detail->heartbeat_timeout = timeouts.heartbeat;
+	detail->retry_policy = core_fill_retry_policy(detail->retry_policy);
+	return NULL;
+}
+
+static const char *
+update_by_mask(PendingActivity *activity, const Pb__ActivityOptions *options,
+			   const Pb__FieldMask *mask, int64 run_timeout)
+{
+	const char *problem;
+
+	if (options == NULL)
+		return "ActivityOptions are not provided";
+	if (mask == NULL)
+		return "UpdateMask is not provided";
+	problem = check_durations(options);
+	for (size_t i = 0; problem == NULL && i < mask->n_paths; i++)
+		problem = set_option(activity->state, options, snake_case(mask->paths[i]));
+	return problem != NULL ? problem : check_and_normalise(activity->state, run_timeout);
+}
+
+static bool
+same_backoff(const Pb__RetryPolicy *a, const Pb__RetryPolicy *b)
+{
+	return proto_duration_us(a->initial_interval) == proto_duration_us(b->initial_interval) &&
+		proto_duration_us(a->maximum_interval) == proto_duration_us(b->maximum_interval) &&
+		a->backoff_coefficient == b->backoff_coefficient;
+}
+
+/* The waiting attempt, offered anew; a retry at the time its policy now gives. */
+static void
+reschedule(Transition *transition, PendingActivity *activity, const Pb__RetryPolicy *old_policy)
+{
+	Pbi__ActivityState *detail = activity->state;
+	TimestampTz dispatch_at = detail->scheduled_time;
+
+	detail->stamp++;
+	if (detail->retry_interval > 0 && !same_backoff(detail->retry_policy, old_policy))
+	{
+		detail->retry_interval = core_retry_interval(detail->retry_policy, detail->attempt - 1);
+		dispatch_at = detail->last_attempt_complete_time + detail->retry_interval;
+	}
+	activity_redispatch(transition, activity, dispatch_at);
 }
 
 /*
@@ -245,30 +220,25 @@ core_update_activity_options(Transition *transition, PendingActivity *activity,
 							 const Pb__ActivityOptions *options, const Pb__FieldMask *mask,
 							 bool restore)
 {
-	const char *problem = restore ? NULL : check_options(options);
+	const Pb__RetryPolicy *old_policy = activity->state->retry_policy;
+	const char *problem;
 
-	if (problem != NULL)
-		return problem;
+	if (restore && mask != NULL && mask->n_paths > 0)
+		return "Both UpdateMask and RestoreOriginal are provided";
 	activity_withdraw(transition, activity);
 	if (restore)
-		restore_options_of(activity);
-	for (size_t i = 0; !restore && mask != NULL && i < mask->n_paths; i++)
+		activity_restore_options(activity);
+	else
 	{
-		problem = set_option(activity->state, options, mask->paths[i]);
+		problem = update_by_mask(activity, options, mask, transition->state->info->run_timeout);
 		if (problem != NULL)
 			return problem;
 	}
-	if (activity->state->retry_policy->initial_interval == NULL)
-		activity->state->retry_policy = core_fill_retry_policy(activity->state->retry_policy);
 	row_touch(&activity->change);
-	if (!activity->state->started)
-	{
-		activity->state->stamp++;
-		if (activity->state->pause == NULL)
-			activity_redispatch(transition, activity,
-								Max(activity->state->scheduled_time, transition->now));
-	}
-	activity_arm(transition, activity);
+	if (activity->state->started)
+		activity_arm(transition, activity);
+	else
+		reschedule(transition, activity, old_policy);
 	return NULL;
 }
 

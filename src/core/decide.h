@@ -130,14 +130,20 @@ extern void core_unpause_activity(Transition *transition, PendingActivity *activ
 extern void core_reset_activity(Transition *transition, PendingActivity *activity,
 								bool reset_heartbeat, bool keep_paused, bool restore_options,
 								int64 jitter);
-extern const char *core_update_activity_options(Transition *transition, PendingActivity *activity,
-												const Pb__ActivityOptions *options,
-												const Pb__FieldMask *mask, bool restore);
-extern Pb__ActivityOptions *core_activity_options(const PendingActivity *activity);
 extern void activity_redispatch(Transition *transition, PendingActivity *activity,
 								TimestampTz dispatch_at);
 extern void activity_withdraw(Transition *transition, PendingActivity *activity);
 extern void activity_arm(Transition *transition, PendingActivity *activity);
+extern void activity_clear_pause(Transition *transition, PendingActivity *activity);
+extern void activity_forget_heartbeat(PendingActivity *activity);
+
+/* ---- activity_options.c ---- */
+
+extern const char *core_update_activity_options(Transition *transition, PendingActivity *activity,
+												const Pb__ActivityOptions *options,
+												const Pb__FieldMask *mask, bool restore);
+extern Pb__ActivityOptions *core_activity_options(const PendingActivity *activity);
+extern void activity_restore_options(PendingActivity *activity);
 
 /* ---- decide_timer.c ---- */
 

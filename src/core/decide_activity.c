@@ -181,6 +181,7 @@ static void
 append_finish(Transition *transition, PendingActivity *activity, Pb__HistoryEvent *event)
 {
 	activity_withdraw(transition, activity);
+	activity_clear_pause(transition, activity);
 	append_started(transition, activity);
 	transition_append(transition, event);
 	if (activity->state->timer_armed != 0)
@@ -347,15 +348,12 @@ retry_activity(Transition *transition, PendingActivity *activity, const Pb__Fail
 	detail->request_id = "";
 	detail->identity = "";
 	detail->session = NULL;
-	detail->heartbeat_time = 0;
 	detail->last_failure = core_shorten_failure(failure, LAST_FAILURE_LIMIT);
 	detail->last_attempt_complete_time = transition->now;
 	detail->retry_interval = interval;
+	detail->reset_requested = false;
 	if (detail->reset_heartbeats)
-	{
-		detail->heartbeat_details = NULL;
-		detail->reset_heartbeats = false;
-	}
+		activity_forget_heartbeat(activity);
 	row_touch(&activity->change);
 	activity_redispatch(transition, activity, transition->now + interval);
 }
@@ -433,7 +431,7 @@ core_activity_deadline(const PendingActivity *activity, TimestampTz *deadline,
 	const Pbi__ActivityState *detail = activity->state;
 
 	*deadline = 0;
-	if (detail->pause != NULL && !detail->started)
+	if (detail->pause != NULL)
 		return false;
 	if (detail->schedule_to_close > 0)
 		consider(detail->first_scheduled_time + detail->schedule_to_close,
@@ -521,8 +519,7 @@ core_fire_activity_timer(Transition *transition, PendingActivity *activity, bool
 						   activity->state->identity);
 	else if (!activity->state->started && activity->state->pause == NULL &&
 			 activity->state->offered_at == 0)
-		activity_redispatch(transition, activity,
-							Max(activity->state->scheduled_time, transition->now));
+		activity_redispatch(transition, activity, activity->state->scheduled_time);
 	if (activity->change == ROW_DELETED)
 		return;
 	if (activity->state->session != NULL)

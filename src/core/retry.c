@@ -110,14 +110,16 @@ static bool
 delay_asked(const Pb__Failure *failure, int64 *delay)
 {
 	if (failure->failure_info_case != PB__FAILURE__FAILURE_INFO_APPLICATION_FAILURE_INFO ||
-		failure->application_failure_info->next_retry_delay == NULL)
+		failure->application_failure_info->next_retry_delay == NULL ||
+		!proto_duration_valid(failure->application_failure_info->next_retry_delay))
 		return false;
 	*delay = proto_duration_us(failure->application_failure_info->next_retry_delay);
 	return true;
 }
 
-static int64
-backoff_interval(const Pb__RetryPolicy *policy, int attempt)
+/* core_retry_interval -- the pause after "attempt", as a filled policy says. */
+int64
+core_retry_interval(const Pb__RetryPolicy *policy, int attempt)
 {
 	int64		maximum = proto_duration_us(policy->maximum_interval);
 	double		interval = (double) proto_duration_us(policy->initial_interval) *
@@ -148,7 +150,7 @@ core_decide_retry(const Pb__RetryPolicy *policy, int attempt, const Pb__Failure 
 	else
 	{
 		if (!delay_asked(failure, &decision.interval))
-			decision.interval = backoff_interval(policy, attempt);
+			decision.interval = core_retry_interval(policy, attempt);
 		if (decision.interval == 0 ||
 			(expiration != 0 && now + decision.interval > expiration))
 			decision.state = RETRY_STATE(TIMEOUT);

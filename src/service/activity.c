@@ -15,42 +15,58 @@ typedef struct Selection
 	bool		all;
 } Selection;
 
-static bool
-selected(const PendingActivity *activity, const Selection *selection)
+/* The activities that a request means, locked together with their run. */
+typedef struct Chosen
 {
-	if (selection->id != NULL)
-		return strcmp(activity->activity_id, selection->id) == 0;
-	if (selection->type != NULL)
-		return strcmp(activity->scheduled->activity_task_scheduled_event_attributes->activity_type->name,
-					  selection->type) == 0;
-	return selection->all;
+	ExecutionState *state;
+	List	   *activities;		/* of PendingActivity */
+} Chosen;
+
+static bool
+has_type(const PendingActivity *activity, const char *type)
+{
+	return strcmp(activity->scheduled->activity_task_scheduled_event_attributes->activity_type->name,
+				  type) == 0;
 }
 
-/* The selected activities of the locked run; an error if there are none. */
 static List *
-select_activities(const ServiceCall *call, const Pb__WorkflowExecution *execution,
-				  const Selection *selection, ExecutionState **state)
+load_selected(ExecutionState *state, const Selection *selection)
 {
-	List	   *chosen = NIL;
+	List	   *selected = NIL;
 	ListCell   *cell;
 
-	if (selection->id == NULL && selection->type == NULL && !selection->all)
+	if (selection->id != NULL)
+	{
+		PendingActivity *activity = store_load_activity_id(state, selection->id);
+
+		return activity == NULL ? NIL : list_make1(activity);
+	}
+	store_load_activities(state, LOCK_WAIT);
+	foreach(cell, state->activities)
+		if (selection->type == NULL || has_type(lfirst(cell), selection->type))
+			selected = lappend(selected, lfirst(cell));
+	return selected;
+}
+
+static Chosen
+choose(const ServiceCall *call, const Pb__WorkflowExecution *execution, Selection selection)
+{
+	Chosen		chosen = {NULL, NIL};
+
+	if ((selection.id == NULL || selection.id[0] == '\0') &&
+		(selection.type == NULL || selection.type[0] == '\0') && !selection.all)
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
-				 errmsg("either activity id or activity type must be provided")));
-	*state = service_load_execution(call, execution, LOCK_WAIT);
-	if (state_is_open(*state))
-		store_load_activities(*state);
-	foreach(cell, (*state)->activities)
-	{
-		PendingActivity *activity = lfirst(cell);
-
-		if (selected(activity, selection))
-			chosen = lappend(chosen, activity);
-	}
-	if (chosen == NIL && !selection->all)
+				 errmsg("Either activity id or activity type must be provided.")));
+	chosen.state = service_load_execution(call, execution, LOCK_WAIT);
+	if (!state_is_open(chosen.state))
 		ereport(ERROR,
-				(errcode(ERRCODE_TEMPORAL_NOT_FOUND),
+				(errcode(ERRCODE_TEMPORAL_EXECUTION_CLOSED),
+				 errmsg("workflow execution already completed")));
+	chosen.activities = load_selected(chosen.state, &selection);
+	if (chosen.activities == NIL && !selection.all)
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_TASK_NOT_FOUND),
 				 errmsg("invalid activityID or activity already timed out or invoking workflow is completed")));
 	return chosen;
 }
@@ -68,38 +84,63 @@ random_jitter(const Pb__Duration *jitter)
 	return limit == 0 ? 0 : (int64) (pg_prng_double(&pg_global_prng_state) * (double) limit);
 }
 
-ProtobufCMessage *
-service_pause_activity(ServiceCall *call, const void *message)
+/* ---- pause ---- */
+
+static void
+pause_chosen(ServiceCall *call, Chosen chosen, const char *identity, const char *reason,
+			 const char *request_id)
 {
-	const Pb__PauseActivityRequest *request = message;
-	Selection	selection = {0};
-	ExecutionState *state;
-	Transition *transition;
-	List	   *chosen;
+	Transition *transition = transition_new(chosen.state, call->now);
 	ListCell   *cell;
 
-	if (request->activity_case == PB__PAUSE_ACTIVITY_REQUEST__ACTIVITY_ID)
-		selection.id = request->id;
-	else if (request->activity_case == PB__PAUSE_ACTIVITY_REQUEST__ACTIVITY_TYPE)
-		selection.type = request->type;
-	chosen = select_activities(call, request->execution, &selection, &state);
-	transition = transition_new(state, call->now);
-	foreach(cell, chosen)
+	foreach(cell, chosen.activities)
 	{
 		PendingActivity *activity = lfirst(cell);
 		const Pbi__Pause *pause = activity->state->pause;
 
 		if (pause == NULL)
-			core_pause_activity(transition, activity, request->identity, request->reason,
-								request->request_id);
-		else if (request->request_id[0] == '\0' ||
-				 strcmp(pause->request_id, request->request_id) != 0)
+			core_pause_activity(transition, activity, identity, reason, request_id);
+		else if (request_id[0] == '\0' || strcmp(pause->request_id, request_id) != 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_TEMPORAL_FAILED_PRECONDITION),
 					 errmsg("activity is already paused")));
 	}
 	service_commit(call, transition);
+}
+
+ProtobufCMessage *
+service_pause_activity(ServiceCall *call, const void *message)
+{
+	const Pb__PauseActivityRequest *request = message;
+	Selection	selection = {0};
+
+	if (request->activity_case == PB__PAUSE_ACTIVITY_REQUEST__ACTIVITY_ID)
+		selection.id = request->id;
+	else if (request->activity_case == PB__PAUSE_ACTIVITY_REQUEST__ACTIVITY_TYPE)
+		selection.type = request->type;
+	pause_chosen(call, choose(call, request->execution, selection), request->identity,
+				 request->reason, request->request_id);
 	return proto_new(&pb__pause_activity_response__descriptor);
+}
+
+/* ---- unpause ---- */
+
+static void
+unpause_chosen(ServiceCall *call, Chosen chosen, bool reset_attempts, bool reset_heartbeat,
+			   const Pb__Duration *jitter)
+{
+	Transition *transition = transition_new(chosen.state, call->now);
+	ListCell   *cell;
+
+	foreach(cell, chosen.activities)
+	{
+		PendingActivity *activity = lfirst(cell);
+
+		if (activity->state->pause != NULL)
+			core_unpause_activity(transition, activity, reset_attempts, reset_heartbeat,
+								  random_jitter(jitter));
+	}
+	service_commit(call, transition);
 }
 
 ProtobufCMessage *
@@ -107,10 +148,6 @@ service_unpause_activity(ServiceCall *call, const void *message)
 {
 	const Pb__UnpauseActivityRequest *request = message;
 	Selection	selection = {0};
-	ExecutionState *state;
-	Transition *transition;
-	List	   *chosen;
-	ListCell   *cell;
 
 	if (request->activity_case == PB__UNPAUSE_ACTIVITY_REQUEST__ACTIVITY_ID)
 		selection.id = request->id;
@@ -118,18 +155,31 @@ service_unpause_activity(ServiceCall *call, const void *message)
 		selection.type = request->type;
 	else
 		selection.all = request->unpause_all;
-	chosen = select_activities(call, request->execution, &selection, &state);
-	transition = transition_new(state, call->now);
-	foreach(cell, chosen)
-	{
-		PendingActivity *activity = lfirst(cell);
-
-		if (activity->state->pause != NULL)
-			core_unpause_activity(transition, activity, request->reset_attempts,
-								  request->reset_heartbeat, random_jitter(request->jitter));
-	}
-	service_commit(call, transition);
+	unpause_chosen(call, choose(call, request->execution, selection), request->reset_attempts,
+				   request->reset_heartbeat, request->jitter);
 	return proto_new(&pb__unpause_activity_response__descriptor);
+}
+
+/* ---- reset ---- */
+
+typedef struct ResetOptions
+{
+	bool		heartbeat;
+	bool		keep_paused;
+	bool		restore_options;
+	const Pb__Duration *jitter;
+} ResetOptions;
+
+static void
+reset_chosen(ServiceCall *call, Chosen chosen, ResetOptions options)
+{
+	Transition *transition = transition_new(chosen.state, call->now);
+	ListCell   *cell;
+
+	foreach(cell, chosen.activities)
+		core_reset_activity(transition, lfirst(cell), options.heartbeat, options.keep_paused,
+							options.restore_options, random_jitter(options.jitter));
+	service_commit(call, transition);
 }
 
 ProtobufCMessage *
@@ -137,10 +187,6 @@ service_reset_activity(ServiceCall *call, const void *message)
 {
 	const Pb__ResetActivityRequest *request = message;
 	Selection	selection = {0};
-	ExecutionState *state;
-	Transition *transition;
-	List	   *chosen;
-	ListCell   *cell;
 
 	if (request->activity_case == PB__RESET_ACTIVITY_REQUEST__ACTIVITY_ID)
 		selection.id = request->id;
@@ -148,14 +194,35 @@ service_reset_activity(ServiceCall *call, const void *message)
 		selection.type = request->type;
 	else
 		selection.all = request->match_all;
-	chosen = select_activities(call, request->execution, &selection, &state);
-	transition = transition_new(state, call->now);
-	foreach(cell, chosen)
-		core_reset_activity(transition, lfirst(cell), request->reset_heartbeat,
-							request->keep_paused, request->restore_original_options,
-							random_jitter(request->jitter));
-	service_commit(call, transition);
+	reset_chosen(call, choose(call, request->execution, selection),
+				 (ResetOptions) {request->reset_heartbeat, request->keep_paused,
+					request->restore_original_options, request->jitter});
 	return proto_new(&pb__reset_activity_response__descriptor);
+}
+
+/* ---- options ---- */
+
+/* The options that the last of the chosen activities has now. */
+static Pb__ActivityOptions *
+update_chosen(ServiceCall *call, Chosen chosen, const Pb__ActivityOptions *options,
+			  const Pb__FieldMask *mask, bool restore)
+{
+	Transition *transition = transition_new(chosen.state, call->now);
+	Pb__ActivityOptions *updated = NULL;
+	ListCell   *cell;
+
+	foreach(cell, chosen.activities)
+	{
+		const char *problem = core_update_activity_options(transition, lfirst(cell), options,
+														   mask, restore);
+
+		if (problem != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT), errmsg("%s", problem)));
+		updated = core_activity_options(lfirst(cell));
+	}
+	service_commit(call, transition);
+	return updated;
 }
 
 ProtobufCMessage *
@@ -165,10 +232,6 @@ service_update_activity_options(ServiceCall *call, const void *message)
 	Pb__UpdateActivityOptionsResponse *response =
 		proto_new(&pb__update_activity_options_response__descriptor);
 	Selection	selection = {0};
-	ExecutionState *state;
-	Transition *transition;
-	List	   *chosen;
-	ListCell   *cell;
 
 	if (request->activity_case == PB__UPDATE_ACTIVITY_OPTIONS_REQUEST__ACTIVITY_ID)
 		selection.id = request->id;
@@ -176,21 +239,8 @@ service_update_activity_options(ServiceCall *call, const void *message)
 		selection.type = request->type;
 	else
 		selection.all = request->match_all;
-	chosen = select_activities(call, request->execution, &selection, &state);
-	transition = transition_new(state, call->now);
-	foreach(cell, chosen)
-	{
-		PendingActivity *activity = lfirst(cell);
-		const char *problem = core_update_activity_options(transition, activity,
-														   request->activity_options,
-														   request->update_mask,
-														   request->restore_original);
-
-		if (problem != NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT), errmsg("%s", problem)));
-		response->activity_options = core_activity_options(activity);
-	}
-	service_commit(call, transition);
+	response->activity_options =
+		update_chosen(call, choose(call, request->execution, selection),
+					  request->activity_options, request->update_mask, request->restore_original);
 	return &response->base;
 }

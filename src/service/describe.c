@@ -58,10 +58,10 @@ describe_info(const ExecutionState *state)
 static Pb__PendingActivityState
 pending_state(const Pbi__ActivityState *detail)
 {
-	if (detail->pause != NULL)
-		return detail->started ? PENDING(PAUSE_REQUESTED) : PENDING(PAUSED);
 	if (detail->cancel_requested_event_id != 0)
 		return PENDING(CANCEL_REQUESTED);
+	if (detail->pause != NULL)
+		return detail->started ? PENDING(PAUSE_REQUESTED) : PENDING(PAUSED);
 	return detail->started ? PENDING(STARTED) : PENDING(SCHEDULED);
 }
 
@@ -80,6 +80,18 @@ describe_pause(const Pbi__Pause *pause, Pb__PendingActivityInfo *info)
 	shown->manual->reason = pause->reason;
 	info->paused = true;
 	info->pause_info = shown;
+}
+
+/* When the attempt that waits, and is not offered yet, will be. */
+static void
+describe_backoff(const Pbi__ActivityState *detail, Pb__PendingActivityInfo *info)
+{
+	if (detail->started || detail->offered_at != 0 || detail->pause != NULL)
+		return;
+	info->next_attempt_schedule_time = proto_timestamp(detail->scheduled_time);
+	if (detail->last_attempt_complete_time != 0)
+		info->current_retry_interval =
+			proto_duration(detail->scheduled_time - detail->last_attempt_complete_time);
 }
 
 static Pb__PendingActivityInfo *
@@ -104,12 +116,7 @@ describe_activity(const PendingActivity *activity)
 	info->last_failure = detail->last_failure;
 	info->last_worker_identity = detail->started ? detail->identity : detail->last_identity;
 	info->last_attempt_complete_time = proto_timestamp(detail->last_attempt_complete_time);
-	if (!detail->started && detail->retry_interval > 0 && detail->offered_at == 0 &&
-		detail->pause == NULL)
-	{
-		info->current_retry_interval = proto_duration(detail->retry_interval);
-		info->next_attempt_schedule_time = proto_timestamp(detail->scheduled_time);
-	}
+	describe_backoff(detail, info);
 	info->priority = detail->priority;
 	info->activity_options = core_activity_options(activity);
 	describe_pause(detail->pause, info);
@@ -176,7 +183,7 @@ service_describe_workflow_execution(ServiceCall *call, const void *message)
 	response->workflow_extended_info = describe_extended(state);
 	if (!state_is_open(state))
 		return &response->base;
-	store_load_activities(state);
+	store_load_activities(state, LOCK_NONE);
 	response->pending_activities = palloc((list_length(state->activities) + 1) * sizeof(void *));
 	foreach(cell, state->activities)
 		response->pending_activities[response->n_pending_activities++] =

@@ -58,14 +58,18 @@ store_load_activity_id(ExecutionState *state, const char *activity_id)
 
 /* store_load_activities -- all of them, in the order they were scheduled. */
 void
-store_load_activities(ExecutionState *state)
+store_load_activities(ExecutionState *state, LockMode mode)
 {
-	static Statement load = {
-		ACTIVITY_SQL " ORDER BY scheduled_event_id", 3, {INT2OID, UUIDOID, UUIDOID}
+#define ALL_SQL ACTIVITY_SQL " ORDER BY scheduled_event_id"
+	static Statement load[] = {
+		[LOCK_NONE] = {ALL_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
+		[LOCK_WAIT] = {ALL_SQL " FOR UPDATE", 3, {INT2OID, UUIDOID, UUIDOID}},
 	};
 	Datum		values[] = {key_datums(&state->key)};
-	uint64		n = store_run(&load, values, NULL);
+	uint64		n;
 
+	Assert(mode != LOCK_SKIP);
+	n = store_run(&load[mode], values, NULL);
 	for (uint64 i = 0; i < n; i++)
 		activity_row(state, i);
 }

@@ -111,7 +111,7 @@ extern bool store_delete_run(const RunKey *key);
 extern PendingActivity *store_load_activity(ExecutionState *state, int64 scheduled_event_id,
 											LockMode mode);
 extern PendingActivity *store_load_activity_id(ExecutionState *state, const char *activity_id);
-extern void store_load_activities(ExecutionState *state);
+extern void store_load_activities(ExecutionState *state, LockMode mode);
 extern void store_load_named(ExecutionState *state, List *scheduled_event_ids, List *activity_ids,
 							 List *timer_ids);
 extern void store_load_due_timers(ExecutionState *state, TimestampTz now);
