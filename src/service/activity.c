@@ -1,6 +1,9 @@
 /*
  * activity.c
  *	  What operators do to pending activities.
+ *
+ * Each operation has two methods: one that names activities of a workflow by
+ * id, type or all together, and the newer one that names one activity.
  */
 #include "postgres.h"
 
@@ -71,6 +74,23 @@ choose(const ServiceCall *call, const Pb__WorkflowExecution *execution, Selectio
 	return chosen;
 }
 
+/* The one activity that a newer request names. */
+static Chosen
+choose_one(const ServiceCall *call, const char *workflow_id, const char *run_id,
+		   const char *activity_id)
+{
+	Pb__WorkflowExecution execution = PB__WORKFLOW_EXECUTION__INIT;
+
+	service_require_id(activity_id, "ActivityId");
+	if (workflow_id[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_UNIMPLEMENTED),
+				 errmsg("activities without a workflow are not supported")));
+	execution.workflow_id = workflow_id;
+	execution.run_id = run_id;
+	return choose(call, &execution, (Selection) {.id = activity_id});
+}
+
 static int64
 random_jitter(const Pb__Duration *jitter)
 {
@@ -123,6 +143,17 @@ service_pause_activity(ServiceCall *call, const void *message)
 	return proto_new(&pb__pause_activity_response__descriptor);
 }
 
+ProtobufCMessage *
+service_pause_activity_execution(ServiceCall *call, const void *message)
+{
+	const Pb__PauseActivityExecutionRequest *request = message;
+
+	pause_chosen(call,
+				 choose_one(call, request->workflow_id, request->run_id, request->activity_id),
+				 request->identity, request->reason, request->request_id);
+	return proto_new(&pb__pause_activity_execution_response__descriptor);
+}
+
 /* ---- unpause ---- */
 
 static void
@@ -158,6 +189,17 @@ service_unpause_activity(ServiceCall *call, const void *message)
 	unpause_chosen(call, choose(call, request->execution, selection), request->reset_attempts,
 				   request->reset_heartbeat, request->jitter);
 	return proto_new(&pb__unpause_activity_response__descriptor);
+}
+
+ProtobufCMessage *
+service_unpause_activity_execution(ServiceCall *call, const void *message)
+{
+	const Pb__UnpauseActivityExecutionRequest *request = message;
+
+	unpause_chosen(call,
+				   choose_one(call, request->workflow_id, request->run_id, request->activity_id),
+				   false, false, request->jitter);
+	return proto_new(&pb__unpause_activity_execution_response__descriptor);
 }
 
 /* ---- reset ---- */
@@ -198,6 +240,18 @@ service_reset_activity(ServiceCall *call, const void *message)
 				 (ResetOptions) {request->reset_heartbeat, request->keep_paused,
 					request->restore_original_options, request->jitter});
 	return proto_new(&pb__reset_activity_response__descriptor);
+}
+
+ProtobufCMessage *
+service_reset_activity_execution(ServiceCall *call, const void *message)
+{
+	const Pb__ResetActivityExecutionRequest *request = message;
+
+	reset_chosen(call,
+				 choose_one(call, request->workflow_id, request->run_id, request->activity_id),
+				 (ResetOptions) {request->reset_heartbeat, request->keep_paused,
+					request->restore_original_options, request->jitter});
+	return proto_new(&pb__reset_activity_execution_response__descriptor);
 }
 
 /* ---- options ---- */
@@ -241,6 +295,21 @@ service_update_activity_options(ServiceCall *call, const void *message)
 		selection.all = request->match_all;
 	response->activity_options =
 		update_chosen(call, choose(call, request->execution, selection),
+					  request->activity_options, request->update_mask, request->restore_original);
+	return &response->base;
+}
+
+ProtobufCMessage *
+service_update_activity_execution_options(ServiceCall *call, const void *message)
+{
+	const Pb__UpdateActivityExecutionOptionsRequest *request = message;
+	Pb__UpdateActivityExecutionOptionsResponse *response =
+		proto_new(&pb__update_activity_execution_options_response__descriptor);
+
+	response->activity_options =
+		update_chosen(call,
+					  choose_one(call, request->workflow_id, request->run_id,
+								 request->activity_id),
 					  request->activity_options, request->update_mask, request->restore_original);
 	return &response->base;
 }

@@ -147,9 +147,13 @@ HANDLER(respond_activity_task_canceled);
 HANDLER(respond_activity_task_canceled_by_id);
 /* activity.c */
 HANDLER(pause_activity);
+HANDLER(pause_activity_execution);
 HANDLER(unpause_activity);
+HANDLER(unpause_activity_execution);
 HANDLER(reset_activity);
+HANDLER(reset_activity_execution);
 HANDLER(update_activity_options);
+HANDLER(update_activity_execution_options);
 /* history.c */
 HANDLER(get_workflow_execution_history);
 HANDLER(get_workflow_execution_history_reverse);
