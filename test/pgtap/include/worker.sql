@@ -213,6 +213,14 @@ $$
 		t.describe(workflow_id, run_id) #> '{workflowExecutionInfo,searchAttributes,indexedFields}')
 $$;
 
+-- A pending activity as it is described, NULL if it is not pending.
+CREATE FUNCTION t.pending_activity(workflow_id text, activity_id text DEFAULT 'a') RETURNS jsonb
+LANGUAGE sql AS
+$$
+	SELECT a FROM jsonb_array_elements(t.describe(workflow_id) -> 'pendingActivities') AS a
+		WHERE a ->> 'activityId' = activity_id
+$$;
+
 -- --------------------------------------------------------- workflow worker
 
 -- '{}' if there is nothing to do.
@@ -294,6 +302,23 @@ LANGUAGE sql AS
 $$
 	SELECT t.request(jsonb_build_object('task_token', poll -> 'taskToken',
 		'identity', 'activity worker'), options)
+$$;
+
+-- The request of any method that names an activity by its id.
+CREATE FUNCTION t.activity_by_id(workflow_id text, activity_id text DEFAULT 'a', options jsonb DEFAULT '{}')
+RETURNS jsonb
+LANGUAGE sql AS
+$$
+	SELECT t.request(jsonb_build_object('workflow_id', workflow_id, 'activity_id', activity_id,
+		'identity', 'client'), options)
+$$;
+
+-- The request of an operator's method for activities of a workflow.
+CREATE FUNCTION t.activity_control(workflow_id text, options jsonb DEFAULT '{"id": "a"}') RETURNS jsonb
+LANGUAGE sql AS
+$$
+	SELECT t.request(jsonb_build_object('execution', t.execution(workflow_id),
+		'identity', 'operator'), options)
 $$;
 
 CREATE FUNCTION t.complete_activity(poll jsonb, result jsonb DEFAULT '["done"]', options jsonb DEFAULT '{}')
