@@ -18,10 +18,10 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 
 -- One message type after the other, with values that are alike.
-CREATE FUNCTION pg_temp.event(json jsonb) RETURNS jsonb LANGUAGE sql AS
-	$$ SELECT json_roundtrip('temporal.api.history.v1.HistoryEvent', json) $$;
-CREATE FUNCTION pg_temp.payloads(json jsonb) RETURNS jsonb LANGUAGE sql AS
-	$$ SELECT json_roundtrip('temporal.api.common.v1.Payloads', json) $$;
+CREATE FUNCTION pg_temp.event(document jsonb) RETURNS jsonb LANGUAGE sql AS
+	$$ SELECT json_roundtrip('temporal.api.history.v1.HistoryEvent', document) $$;
+CREATE FUNCTION pg_temp.payloads(document jsonb) RETURNS jsonb LANGUAGE sql AS
+	$$ SELECT json_roundtrip('temporal.api.common.v1.Payloads', document) $$;
 CREATE FUNCTION pg_temp.duration(text) RETURNS text LANGUAGE sql AS
 	$$ SELECT pg_temp.try(format('json_roundtrip(%L, %L)', 'google.protobuf.Duration', to_jsonb($1))) $$;
 CREATE FUNCTION pg_temp.timestamp(text) RETURNS text LANGUAGE sql AS
@@ -36,8 +36,8 @@ SELECT pg_temp.event('{"event_id": 5, "taskId": "7", "timer_started_event_attrib
 -- defaults and null are left out, a oneof member and an empty message are not
 SELECT pg_temp.event('{"eventId": "0", "version": null, "workerMayIgnore": false, "links": []}');
 SELECT pg_temp.event('{"timerFiredEventAttributes": {}, "eventTime": "1970-01-01T00:00:00Z"}');
-SELECT json_roundtrip('temporal.api.common.v1.ResetOptions', json)
-FROM (VALUES (jsonb '{"workflowTaskId": 0}'), ('{"buildId": ""}'), ('{"firstWorkflowTask": {}}')) v(json);
+SELECT json_roundtrip('temporal.api.common.v1.ResetOptions', document)
+FROM (VALUES (jsonb '{"workflowTaskId": 0}'), ('{"buildId": ""}'), ('{"firstWorkflowTask": {}}')) v(document);
 SELECT pg_temp.try('pg_temp.event(''{"eventIdd": 1}'')');
 SELECT pg_temp.try('pg_temp.event(''{"eventId": 1, "event_id": 1}'')');
 SELECT pg_temp.try('pg_temp.event(''{"timerFiredEventAttributes": {}, "timerStartedEventAttributes": {}}'')');
@@ -58,12 +58,12 @@ SELECT pg_temp.try(format('pg_temp.event(%L)', jsonb_build_object('eventId', rep
 -- Enums
 --
 
-SELECT json, pg_temp.event(jsonb_build_object('eventType', json))
+SELECT document, pg_temp.event(jsonb_build_object('eventType', document))
 FROM (VALUES (jsonb '"EVENT_TYPE_TIMER_STARTED"'), ('"TimerStarted"'), ('17'), ('17.0'), ('9999'), ('-1'),
-	('"Unspecified"')) v(json);
-SELECT pg_temp.try(format('pg_temp.event(%L)', jsonb_build_object('eventType', json)))
+	('"Unspecified"')) v(document);
+SELECT pg_temp.try(format('pg_temp.event(%L)', jsonb_build_object('eventType', document)))
 FROM (VALUES (jsonb '"timerStarted"'), ('"TIMER_STARTED"'), ('"TimerStartedX"'), ('"Timer"'), ('""'), ('"17"'),
-	('17.5'), ('3000000000'), ('true')) v(json);
+	('17.5'), ('3000000000'), ('true')) v(document);
 SELECT json_roundtrip('temporal.api.common.v1.ResetOptions', '{"resetReapplyExcludeTypes": ["Signal", 2, 0]}');
 
 
@@ -71,24 +71,24 @@ SELECT json_roundtrip('temporal.api.common.v1.ResetOptions', '{"resetReapplyExcl
 -- Numbers
 --
 
-SELECT json, pg_temp.try(format('pg_temp.event(%L)', jsonb_build_object('eventId', json)))
+SELECT document, pg_temp.try(format('pg_temp.event(%L)', jsonb_build_object('eventId', document)))
 FROM (VALUES (jsonb '"9223372036854775807"'), ('9223372036854775807'), ('-9223372036854775808'), ('1e3'), ('5.000'),
 	('"5.0"'), ('9223372036854775808'), ('-9223372036854775809'), ('1e30'), ('5.5'), ('"5.5"'), ('""'), ('"-"'), ('" 5"'),
-	('"+5"'), ('"0x5"'), ('"5."'), ('true'), ('[]')) v(json);
-SELECT json, pg_temp.try(format('json_roundtrip(%L, %L)', 'temporal.api.common.v1.RetryPolicy',
-	jsonb_build_object('maximumAttempts', json)))
-FROM (VALUES (jsonb '2147483647'), ('"-2147483648"'), ('2147483648')) v(json);
-SELECT json, pg_temp.try(format('json_roundtrip(%L, %L)', 'temporal.api.common.v1.MeteringMetadata',
-	jsonb_build_object('nonfirstLocalActivityExecutionAttempts', json)))
-FROM (VALUES (jsonb '4294967295'), ('"1"'), ('-0'), ('-1'), ('4294967296')) v(json);
+	('"+5"'), ('"0x5"'), ('"5."'), ('true'), ('[]')) v(document);
+SELECT document, pg_temp.try(format('json_roundtrip(%L, %L)', 'temporal.api.common.v1.RetryPolicy',
+	jsonb_build_object('maximumAttempts', document)))
+FROM (VALUES (jsonb '2147483647'), ('"-2147483648"'), ('2147483648')) v(document);
+SELECT document, pg_temp.try(format('json_roundtrip(%L, %L)', 'temporal.api.common.v1.MeteringMetadata',
+	jsonb_build_object('nonfirstLocalActivityExecutionAttempts', document)))
+FROM (VALUES (jsonb '4294967295'), ('"1"'), ('-0'), ('-1'), ('4294967296')) v(document);
 SET extra_float_digits = -15;
-SELECT json, pg_temp.try(format('json_roundtrip(%L, %L)', 'temporal.api.common.v1.RetryPolicy',
-	jsonb_build_object('backoffCoefficient', json)))
+SELECT document, pg_temp.try(format('json_roundtrip(%L, %L)', 'temporal.api.common.v1.RetryPolicy',
+	jsonb_build_object('backoffCoefficient', document)))
 FROM (VALUES (jsonb '2'), ('0.1'), ('1.7976931348623157e3'), ('"1.5e3"'), ('1e-7'), ('1e-323'), ('"NaN"'), ('"Infinity"'),
-	('"-Infinity"'), ('"inf"'), ('"1e309"'), ('"0x10"'), ('"1 "'), ('""'), ('true')) v(json);
-SELECT json, pg_temp.try(format('json_roundtrip(%L, %L)', 'temporal.api.common.v1.Priority',
-	jsonb_build_object('fairnessWeight', json)))
-FROM (VALUES (jsonb '0.1'), ('1e39')) v(json);
+	('"-Infinity"'), ('"inf"'), ('"1e309"'), ('"0x10"'), ('"1 "'), ('""'), ('true')) v(document);
+SELECT document, pg_temp.try(format('json_roundtrip(%L, %L)', 'temporal.api.common.v1.Priority',
+	jsonb_build_object('fairnessWeight', document)))
+FROM (VALUES (jsonb '0.1'), ('1e39')) v(document);
 RESET extra_float_digits;
 SELECT pg_temp.try('pg_temp.event(''{"workerMayIgnore": "true"}'')'), pg_temp.event('{"workerMayIgnore": true}');
 
@@ -97,10 +97,10 @@ SELECT pg_temp.try('pg_temp.event(''{"workerMayIgnore": "true"}'')'), pg_temp.ev
 -- Strings and bytes
 --
 
-SELECT json, pg_temp.try(format('json_roundtrip(%L, %L)', 'temporal.api.common.v1.DataBlob',
-	jsonb_build_object('data', json)))
+SELECT document, pg_temp.try(format('json_roundtrip(%L, %L)', 'temporal.api.common.v1.DataBlob',
+	jsonb_build_object('data', document)))
 FROM (VALUES (jsonb '"+/8="'), ('"-_8"'), ('"+/8"'), ('"-_8="'), ('"AA=="'), ('"AA"'), ('""'), ('"A"'), ('"A==="'),
-	('"===="'), ('"AA=A"'), ('"+/8\n="'), ('"\r\nAA\n"'), ('"=\n"'), ('"AAA A"'), ('"AAAA="'), ('"!!!!"'), ('5')) v(json);
+	('"===="'), ('"AA=A"'), ('"+/8\n="'), ('"\r\nAA\n"'), ('"=\n"'), ('"AAA A"'), ('"AAAA="'), ('"!!!!"'), ('5')) v(document);
 SELECT pg_temp.try($$ json_roundtrip('temporal.api.common.v1.WorkflowExecution', '{"workflowId": 5}') $$);
 SELECT json_roundtrip('temporal.api.common.v1.WorkflowExecution', '{"workflowId": "häß\u20ac 😀 \"\n"}');
 
@@ -139,12 +139,12 @@ SELECT from_wire('google.protobuf.Timestamp', '\x08ffffffffffffffff7f'), from_wi
 -- Wrappers, FieldMask, maps
 --
 
-SELECT json, pg_temp.try(format('json_roundtrip(%L, %L)', 'temporal.api.taskqueue.v1.TaskQueueMetadata',
-	jsonb_build_object('maxTasksPerSecond', json)))
-FROM (VALUES (jsonb '0'), ('1.5'), ('null'), ('{"value": 1}')) v(json);
-SELECT json, pg_temp.try(format('json_roundtrip(%L, %L)', 'google.protobuf.FieldMask', json)),
-	pg_temp.try(format('to_wire(%L, %L)', 'google.protobuf.FieldMask', json))
-FROM (VALUES (jsonb '"a.b,cD"'), ('"fooBar.bazQux,snake_case"'), ('""'), ('"a,,b"'), ('"a b"'), ('["a"]')) v(json);
+SELECT document, pg_temp.try(format('json_roundtrip(%L, %L)', 'temporal.api.taskqueue.v1.TaskQueueMetadata',
+	jsonb_build_object('maxTasksPerSecond', document)))
+FROM (VALUES (jsonb '0'), ('1.5'), ('null'), ('{"value": 1}')) v(document);
+SELECT document, pg_temp.try(format('json_roundtrip(%L, %L)', 'google.protobuf.FieldMask', document)),
+	pg_temp.try(format('to_wire(%L, %L)', 'google.protobuf.FieldMask', document))
+FROM (VALUES (jsonb '"a.b,cD"'), ('"fooBar.bazQux,snake_case"'), ('""'), ('"a,,b"'), ('"a b"'), ('["a"]')) v(document);
 SELECT json_roundtrip('temporal.api.common.v1.Callback.Nexus', '{"url": "u", "header": {"b": "2", "a": "", "": "x"}}');
 SELECT pg_temp.try($$ json_roundtrip('temporal.api.common.v1.Callback.Nexus', '{"header": {"a": null}}') $$);
 SELECT pg_temp.try($$ json_roundtrip('temporal.api.common.v1.Callback.Nexus', '{"header": ["a"]}') $$);
@@ -154,10 +154,10 @@ SELECT pg_temp.try($$ json_roundtrip('temporal.api.common.v1.Callback.Nexus', '{
 -- Any
 --
 
-CREATE FUNCTION pg_temp.body(json jsonb) RETURNS text LANGUAGE sql AS
+CREATE FUNCTION pg_temp.body(document jsonb) RETURNS text LANGUAGE sql AS
 	$$ SELECT pg_temp.try(format('json_roundtrip(%L, %L)', 'temporal.api.protocol.v1.Message',
-		jsonb_build_object('body', json))) $$;
-SELECT pg_temp.body(json)
+		jsonb_build_object('body', document))) $$;
+SELECT pg_temp.body(document)
 FROM (VALUES
 	(jsonb '{"@type": "type.googleapis.com/temporal.api.update.v1.Request",
 			 "meta": {"updateId": "u"}, "input": {"name": "n", "args": [1, {"a": []}]}}'),
@@ -172,7 +172,7 @@ FROM (VALUES
 	('{"@type": "type.googleapis.com/google.protobuf.Duration"}'),
 	('{"@type": "type.googleapis.com/google.protobuf.Duration", "value": "1.5"}'),
 	('{"@type": "type.googleapis.com/temporal.api.update.v1.Request", "meta": {"id": "u"}}'),
-	('5')) v(json);
+	('5')) v(document);
 -- bytes in it that are not what its type says
 SELECT from_wire('google.protobuf.Any', to_wire('google.protobuf.Any',
 	'{"typeUrl": "type.googleapis.com/temporal.api.update.v1.Request", "value": "AQID"}'));
@@ -183,11 +183,11 @@ SELECT from_wire('google.protobuf.Any', to_wire('google.protobuf.Any',
 --
 
 -- shorthand in, shorthand out
-SELECT json, pg_temp.payloads(json), json_roundtrip('temporal.api.common.v1.Payloads', json, false)
+SELECT document, pg_temp.payloads(document), json_roundtrip('temporal.api.common.v1.Payloads', document, false)
 FROM (VALUES (jsonb '[]'), ('[1, "a", true, null, [], {}, {"a": {"b": null}}]'), ('[{"_protoMessageType": "a.B", "x": 1}]'),
-	('{"payloads": [5]}'), ('{}')) v(json);
+	('{"payloads": [5]}'), ('{}')) v(document);
 -- full in, the shortest that reads back as the same out
-SELECT pg_temp.payloads(jsonb_build_array(json))
+SELECT pg_temp.payloads(jsonb_build_array(document))
 FROM (VALUES
 	(jsonb '{"metadata": {"encoding": "anNvbi9wbGFpbg=="}, "data": "eyJhIjogMX0="}'),
 	('{"metadata": {"encoding": "YmluYXJ5L251bGw="}}'),
@@ -196,14 +196,14 @@ FROM (VALUES
 	('{"metadata": {"encoding": "anNvbi9wbGFpbg==", "type": "S2V5d29yZA=="}, "data": "IngiCg=="}'),
 	('{"metadata": {}, "data": ""}'),
 	('{"metadata": {"x": ""}, "data": ""}'),
-	('{"metadata": {"encoding": "anNvbi9wbGFpbg=="}, "data": "e30=", "externalPayloads": [{"sizeBytes": "5"}]}')) v(json);
+	('{"metadata": {"encoding": "anNvbi9wbGFpbg=="}, "data": "e30=", "externalPayloads": [{"sizeBytes": "5"}]}')) v(document);
 -- what only looks like a payload in full
-SELECT pg_temp.payloads(jsonb_build_array(json))
+SELECT pg_temp.payloads(jsonb_build_array(document))
 FROM (VALUES
 	(jsonb '{"metadata": {"encoding": "anNvbi9wbGFpbg=="}, "data": "e30=", "more": 1}'),
 	('{"metadata": {"encoding": "!"}, "data": "e30="}'), ('{"metadata": {"name": "test"}}'), ('{"metadata": {"encoding": "utf8"}}'),
 	('{"data": "e30="}'), ('{"metadata": [], "data": ""}'), ('{"metadata": {"a": 1}, "data": ""}'),
-	('{"metadata": {"a": ""}, "data": 5}'), ('{"_protoMessageType": ""}'), ('{"_protoMessageType": 5}')) v(json);
+	('{"metadata": {"a": ""}, "data": 5}'), ('{"_protoMessageType": ""}'), ('{"_protoMessageType": 5}')) v(document);
 -- one without shorthand, and all are in full
 SELECT pg_temp.payloads('[1, {"metadata": {"encoding": "YmluYXJ5L3BsYWlu"}, "data": "AAEC"}]');
 SELECT pg_temp.try('pg_temp.payloads(''5'')'), pg_temp.try('pg_temp.payloads(''{"payloads": 5}'')'),

@@ -1,14 +1,14 @@
 \echo Use "CREATE EXTENSION temporal_test" to load this file. \quit
 
 -- jsonb to message to jsonb; payloads come back in shorthand unless told else.
-CREATE FUNCTION json_roundtrip(message_type text, json jsonb, shorthand boolean DEFAULT true)
+CREATE FUNCTION json_roundtrip(message_type text, document jsonb, shorthand boolean DEFAULT true)
 RETURNS jsonb STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'temporal_test_json_roundtrip';
 
 -- What is wrong with the bytes of a message, NULL if nothing.
 CREATE FUNCTION wire_check(message_type text, message bytea)
 RETURNS text STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'temporal_test_wire_check';
 
-CREATE FUNCTION to_wire(message_type text, json jsonb)
+CREATE FUNCTION to_wire(message_type text, document jsonb)
 RETURNS bytea STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'temporal_test_to_wire';
 
 CREATE FUNCTION from_wire(message_type text, message bytea, shorthand boolean DEFAULT false)
