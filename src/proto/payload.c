@@ -489,11 +489,18 @@ payloads_from_jsonb(Jsonb *array)
 
 /*
  * payload_to_jsonb -- the value in a payload, or the payload in full.
+ *
+ * Other metadata (the type of a search attribute) does not hide a JSON value.
  */
 Jsonb *
 payload_to_jsonb(const Pb__Payload *payload)
 {
-	return message_to_json(&payload->base, true);
+	Jsonb *json = NULL;
+
+	if (payload->n_external_payloads == 0 &&
+		bytes_equal(find_metadata(payload, "encoding"), "json/plain"))
+		json = text_to_jsonb(&payload->data);
+	return json != NULL ? json : message_to_json(&payload->base, true);
 }
 
 /*
