@@ -97,7 +97,12 @@ uses_search_attributes(const Pb__RespondWorkflowTaskCompletedRequest *request)
 	return false;
 }
 
-/* Writes the failure that a refused command leaves, and refuses the call. */
+/*
+ * Writes the failure that a refused command leaves, and refuses the call.
+ *
+ * A later attempt leaves nothing, not even a termination: the call fails and
+ * the task runs into its timeout, which slows the worker down.
+ */
 static void
 refuse_completion(ServiceCall *call, const RunKey *key, const CommandError *error,
 				  const char *identity)
@@ -106,7 +111,7 @@ refuse_completion(ServiceCall *call, const RunKey *key, const CommandError *erro
 	Transition *transition = transition_new(state, call->now);
 	bool		unhandled = error->cause == CAUSE(UNHANDLED_COMMAND);
 
-	if (state->run->workflow_task->attempt > 1 && !unhandled && !error->terminate)
+	if (state->run->workflow_task->attempt > 1 && !unhandled)
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_BAD_COMMAND), errmsg("%s", error->message)));
 	core_fail_workflow_task(transition, error->cause, core_server_failure(error->message, true),
