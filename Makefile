@@ -22,10 +22,10 @@ DATA_built  = sql/temporal--$(EXTVERSION).sql
 REGRESS        = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
 REGRESS_PREP   = check-layers tmp_check
 REGRESS_OPTS   = --inputdir=test --temp-instance=tmp_check/regress \
-                 --temp-config=test/temporal.conf --load-extension=temporal
+                 --temp-config=test/temporal.conf --encoding=UTF8 --load-extension=temporal
 ISOLATION      = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --temp-instance=tmp_check/isolation --outputdir=. \
-                 --temp-config=test/temporal.conf --load-extension=temporal
+                 --temp-config=test/temporal.conf --encoding=UTF8 --load-extension=temporal
 TAP_TESTS      = 1
 PROVE_TESTS    = $(sort $(wildcard test/t/*.pl))
 EXTRA_CLEAN    = $(PROTO_C) $(PROTO_H) $(DATA_built) tmp_check output_iso results \
