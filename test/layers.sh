@@ -1,9 +1,8 @@
 #!/bin/sh
 #
 # layers.sh -- one request passes our folders from the top down, so no #include
-# may point up, and only store (for our tables), exec (for user code) and api
-# (for handlers, and procedures that commit) may reach below SQL.  Prints each
-# line that does.
+# may point up, and only store (for our tables) and exec (for user code) may
+# reach below SQL.  Prints each line that does.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -35,8 +34,8 @@ upward_includes()
 below_sql()
 {
 	grep -n '^#include "\(executor/spi\|access/heapam\|access/tableam\)\.h"' src/*/*.[ch] |
-		grep -v '^src/\(store\|exec\|api\)/' |
-		sed 's/:#include/: only store, exec and api may include/'
+		grep -v '^src/\(store\|exec\)/' |
+		sed 's/:#include/: only store and exec may include/'
 }
 
 found=$(upward_includes; below_sql || true)
