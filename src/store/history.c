@@ -74,6 +74,9 @@ store_read_history(const RunKey *key, int64 from, int64 before, int max_events, 
 		{
 			HistoryBatch *batch = lfirst(cell);
 
+			/* With nothing from "from" on, the batch before it comes again. */
+			if (!reverse && result != NIL && batch->first_event_id < from)
+				return result;
 			if (events > 0 && events + batch->event_count > max_events)
 				return result;
 			result = lappend(result, batch);
