@@ -309,6 +309,20 @@ offer_workflow_task(Transition *transition)
 						task->scheduled_event_id, state->run->task_stamp);
 }
 
+/* What a run offers as it closes is not worth a row. */
+static void
+forget_offers(Transition *transition)
+{
+	ListCell   *cell;
+
+	foreach(cell, transition->tasks)
+		if (((TaskOp *) lfirst(cell))->op == OP_ADD)
+			transition->tasks = foreach_delete_current(transition->tasks, cell);
+	foreach(cell, transition->timers)
+		if (((TimerOp *) lfirst(cell))->op == OP_ADD)
+			transition->timers = foreach_delete_current(transition->timers, cell);
+}
+
 /* What a closed run leaves behind is withdrawn; the rest goes with its rows. */
 static void
 close_run(Transition *transition)
@@ -316,6 +330,7 @@ close_run(Transition *transition)
 	ExecutionState *state = transition->state;
 
 	transition->closed = true;
+	forget_offers(transition);
 	state->buffer = NIL;
 	state->run->buffered_count = 0;
 	if (state->run->timer_armed != 0)
