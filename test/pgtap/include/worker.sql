@@ -781,7 +781,7 @@ LANGUAGE sql AS
 $$
 	SELECT format('%s rows of %s are left', n, name) FROM (
 		SELECT count(*), 'task' FROM temporal.task AS r
-			WHERE r.run_id = rest_problems.run_id AND r.kind = 1
+			WHERE r.run_id = rest_problems.run_id
 		UNION ALL SELECT count(*), 'run timer' FROM temporal.timer AS r
 			WHERE r.run_id = rest_problems.run_id AND r.kind = 1
 		UNION ALL SELECT count(*), 'pending_timer' FROM temporal.pending_timer AS r
