@@ -54,7 +54,7 @@ EXTRA_CLEAN += $(OBJS:.o=.d)
 tmp_check:
 	mkdir -p $@
 
-.PHONY: check-layers test fuzz demo demo-stop
+.PHONY: check-layers test fuzz bench demo demo-stop
 check-layers:
 	sh test/layers.sh
 
@@ -64,6 +64,10 @@ test:
 
 fuzz:
 	$(MAKE) -C test/fuzz fuzz
+
+# A table of figures; see bench/run --quick and its other options.
+bench:
+	bench/run
 
 demo:
 	script/demo
