@@ -292,15 +292,17 @@ note_problem(Transition *transition, const char *category, const char *cause)
 	transition_set_search_attribute(transition, PROBLEM_ATTRIBUTE, core_keyword_list(problem));
 }
 
-/* A sticky run tries again as a first attempt on its normal queue. */
+/*
+ * A sticky run tries again as a first attempt on its normal queue, and so does
+ * one whose task nobody took.
+ */
 static void
-next_attempt(ExecutionState *state)
+next_attempt(ExecutionState *state, bool started)
 {
 	state->run->close_attempted = false;
-	if (state_is_sticky(state))
-		core_clear_sticky(state);
-	else
+	if (started && !state_is_sticky(state))
 		state->run->task_attempt++;
+	core_clear_sticky(state);
 }
 
 /* core_fail_workflow_task -- whoever calls it decides what follows. */
@@ -324,7 +326,7 @@ core_fail_workflow_task(Transition *transition, Pb__WorkflowTaskFailedCause caus
 		transition_append(transition, event);
 	}
 	state->run->workflow_task = NULL;
-	next_attempt(state);
+	next_attempt(state, true);
 	note_problem(transition, "WorkflowTaskFailed",
 				 psprintf("WorkflowTaskFailedCause%s",
 						  enum_short_name(&pb__workflow_task_failed_cause__descriptor, cause)));
@@ -352,7 +354,7 @@ core_time_out_workflow_task(Transition *transition, Pb__TimeoutType type)
 							   core_priority_key(state->info->priority), task->scheduled_time,
 							   task->scheduled_event_id);
 	state->run->workflow_task = NULL;
-	next_attempt(state);
+	next_attempt(state, task->started_event_id != 0);
 	if (type == TIMEOUT_TYPE(START_TO_CLOSE))
 		note_problem(transition, "WorkflowTaskTimedOut",
 					 "WorkflowTaskTimedOutCauseStartToClose");

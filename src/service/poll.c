@@ -58,6 +58,20 @@ end_claim(ServiceCall *call, int kind, const char *queue, TimestampTz bound, boo
 					 oldest != 0 ? oldest : call->now);
 }
 
+/*
+ * Once the run is no longer sticky, a worker that polls its own queue must not
+ * take the task: it would miss what it has forgotten.  The task waits for its
+ * schedule-to-start timeout then.
+ */
+static bool
+workflow_offer_is_good(const ExecutionState *state, const TaskRow *task)
+{
+	return state_is_open(state) && state_task_pending(state) && !state_task_started(state) &&
+		state->run->task_stamp == task->stamp &&
+		(state_is_sticky(state) ||
+		 strcmp(state->run->workflow_task->queue, state->info->task_queue) == 0);
+}
+
 /* The state to start, locked, if the offer is still good; may be busy. */
 static ExecutionState *
 take_workflow_offer(const TaskRow *task, bool *obsolete)
@@ -70,8 +84,7 @@ take_workflow_offer(const TaskRow *task, bool *obsolete)
 		*obsolete = store_load_run(&task->key, LOCK_NONE) == NULL;
 		return NULL;
 	}
-	if (state_is_open(state) && state_task_pending(state) && !state_task_started(state) &&
-		state->run->task_stamp == task->stamp)
+	if (workflow_offer_is_good(state, task))
 		return state;
 	*obsolete = true;
 	return NULL;

@@ -148,6 +148,13 @@ SELECT is(t.raw_event('s-07', 6), :'task'::jsonb #> '{history,events}' -> 5, 'S-
 SELECT t.event_has('s-07', 8, '{"workflowTaskCompletedEventId": "7"}', 'S-07 WF_COMPLETED');
 SELECT t.check('s-07');
 
+SELECT t.start('s-07 too large');
+SELECT t.fail(t.poll('s-07 too large'), 'WORKFLOW_TASK_FAILED_CAUSE_GRPC_MESSAGE_TOO_LARGE');
+SELECT t.history_is('s-07 too large', '1 WF_STARTED, 2 WFT_SCHED, 3 WFT_START, 4 WFT_FAILED, 5 WF_TERMINATED',
+	'S-07 a message too large for gRPC terminates');
+SELECT t.event_has('s-07 too large', 5, '{"reason": "GrpcMessageTooLarge", "identity": "history-service"}', 'S-07 WF_TERMINATED');
+SELECT t.check('s-07 too large');
+
 -- ----------------------------- S-08 repeated failures leave one event
 
 -- Polls and fails the next attempt; returns attempt and its timeout.
@@ -273,6 +280,28 @@ SELECT t.poll_is(:'task', 'P, 5 WF_SIGNALED, 6 WFT_SCHED, 7 WFT_TIMEOUT, 8 WFT_S
 SELECT t.has(:'task', '{"attempt": 1, "startedEventId": "9", "previousStartedEventId": "3"}', 'S-11 poll answer');
 SELECT t.check('s-11');
 
+SELECT t.run('s-11 alone', complete_options => t.sticky('s-11 alone sticky', 's-11 alone'));
+SELECT t.signal('s-11 alone');
+SELECT t.event_has('s-11 alone', 6, '{"taskQueue": {"name": "s-11 alone sticky"}}', 'S-11 a sticky queue that nobody polls: WFT_SCHED');
+SELECT t.check('s-11 alone');
+SELECT t.poll_is(t.poll('s-11 alone'), 'P, 5 WF_SIGNALED, 6 WFT_SCHED, 7 WFT_START', 'S-11 but it is on the normal queue at once');
+SELECT t.check('s-11 alone');
+SELECT t.skip('1s');
+SELECT t.history_is('s-11 alone', 'P, 5 WF_SIGNALED, 6 WFT_SCHED, 7 WFT_START', 'S-11 and once started it has no schedule-to-start timeout');
+
+SELECT t.run('s-11 reset', complete_options => t.sticky('s-11 reset sticky', 's-11 reset'));
+SELECT is(t.poll_sticky('s-11 reset sticky', 's-11 reset'), '{}', 'S-11 stickiness is reset while the task waits');
+SELECT t.signal('s-11 reset');
+SELECT t.rpc('ResetStickyTaskQueue', '{"execution": {"workflow_id": "s-11 reset"}}');
+SELECT is(t.poll_sticky('s-11 reset sticky', 's-11 reset'), '{}', 'S-11 reset: the sticky poller does not get it');
+SELECT t.skip('1s');
+SELECT t.history_is('s-11 reset', 'P, 5 WF_SIGNALED, 6 WFT_SCHED, 7 WFT_TIMEOUT, 8 WFT_SCHED', 'S-11 reset: events');
+SELECT t.event_has('s-11 reset', 7, '{"timeoutType": "TIMEOUT_TYPE_SCHEDULE_TO_START"}', 'S-11 reset: WFT_TIMEOUT');
+SELECT t.event_has('s-11 reset', 8, '{"taskQueue": {"name": "s-11 reset"}, "attempt": 1}', 'S-11 reset: attempt 1 on the normal queue');
+SELECT t.check('s-11 reset');
+SELECT t.poll_is(t.poll('s-11 reset'), 'P, 5 WF_SIGNALED, 6 WFT_SCHED, 7 WFT_TIMEOUT, 8 WFT_SCHED, 9 WFT_START',
+	'S-11 reset: full history');
+
 -- ------------------------------------------ S-12 sticky partial history
 
 SELECT t.run('s-12', complete_options => t.sticky('s-12 sticky', 's-12'));
@@ -341,6 +370,21 @@ SELECT t.signal('s-15', 'after');
 SELECT t.history_is('s-15', '1 WF_STARTED, 2 WFT_SCHED, 3 WFT_START, 4 WFT_FAILED, 5 WF_SIGNALED, 6 WFT_SCHED,
 	7 WF_SIGNALED, 8 WFT_START, 9 WFT_DONE, 10 WF_SIGNALED, 11 WFT_SCHED', 'S-15 signals are accepted again');
 SELECT t.check('s-15');
+
+-- More than a hundred events in the buffer: the task is failed to let them out.
+SELECT t.start('s-15 full');
+SELECT t.poll('s-15 full') AS task \gset
+SELECT count(t.signal('s-15 full', n::text)) FROM generate_series(1, 100) AS n;
+SELECT t.history_is('s-15 full', '1 WF_STARTED, 2 WFT_SCHED, 3 WFT_START', 'S-15 a hundred events are buffered');
+SELECT t.signal('s-15 full', '101');
+SELECT t.history_is('s-15 full', '1 WF_STARTED, 2 WFT_SCHED, 3 WFT_START, 4 WFT_FAILED, '
+	|| (SELECT string_agg(n || ' WF_SIGNALED', ', ') FROM generate_series(5, 105) AS n) || ', 106 WFT_SCHED',
+	'S-15 one more fails the task');
+SELECT t.event_has('s-15 full', 4, '{"cause": "WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND"}', 'S-15 WFT_FAILED(FORCE_CLOSE_COMMAND)');
+SELECT t.event_has('s-15 full', 105, '{"signalName": "101"}', 'S-15 the last signal is the last one');
+SELECT t.event_has('s-15 full', 106, '{"attempt": 1}', 'S-15 WFT_SCHED(attempt 1)');
+SELECT t.check('s-15 full');
+SELECT is(t.error_of_complete(:'task'), 'TW503 Workflow task not found.', 'S-15 its token is void');
 
 -- ---------------------- S-16 buffered event after commands, inline WFT
 
