@@ -340,6 +340,7 @@ temporal_work(PG_FUNCTION_ARGS)
 		Task		task;
 
 		CHECK_FOR_INTERRUPTS();
+		wake_check_client();
 		MemoryContextReset(worker.memory);
 		MemoryContextSwitchTo(worker.memory);
 		if (take_task(&worker, &task))

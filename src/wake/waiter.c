@@ -26,6 +26,11 @@
 #include "base/compat.h"
 #include "wake/shmem.h"
 
+/* As in libpq/libpq.h, which wants headers of GSSAPI that few have. */
+#define FeBeWaitSetSocketPos 0
+extern PGDLLIMPORT WaitEventSet *FeBeWaitSet;
+extern bool pq_check_connection(void);
+
 /* How often who cannot be woken looks, and longest sleep otherwise. */
 #define POLL_MS 200
 #define SLEEP_MS (60 * 60 * 1000)
@@ -258,10 +263,52 @@ take_signals(void)
 	return signalled;
 }
 
+/* Can we be told that our client has gone?  Not every platform can tell. */
+static bool
+watches_client(void)
+{
+	return FeBeWaitSet != NULL && WaitEventSetCanReportClosed();
+}
+
+/*
+ * wake_check_client -- ends the session if its client has gone without a word.
+ *
+ * While a statement runs PostgreSQL does not look, and a worker's statement
+ * may run for ever.
+ */
+void
+wake_check_client(void)
+{
+	if (watches_client() && !pq_check_connection())
+	{
+		ClientConnectionLost = true;
+		InterruptPending = true;
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/* Sleeps until the latch is set, the client has gone or the time is over. */
+static int
+sleep_on_latch(long timeout, uint32 wait_event_info)
+{
+	WaitEvent event;
+
+	if (!watches_client())
+		return WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout,
+						 wait_event_info);
+	ModifyWaitEvent(FeBeWaitSet, FeBeWaitSetSocketPos, WL_SOCKET_CLOSED, NULL);
+	if (WaitEventSetWait(FeBeWaitSet, timeout, &event, 1, wait_event_info) == 0)
+		return WL_TIMEOUT;
+	if (event.events & WL_POSTMASTER_DEATH)
+		proc_exit(1);
+	return event.events;
+}
+
 /*
  * wake_wait -- sleeps until we are woken (true) or the deadline (false).
  *
- * The caller holds no snapshot.  It can be cancelled like any other wait.
+ * The caller holds no snapshot.  It can be cancelled like any other wait, and
+ * ends when the client goes.
  */
 bool
 wake_wait(TimestampTz deadline, uint32 wait_event_info)
@@ -280,9 +327,10 @@ wake_wait(TimestampTz deadline, uint32 wait_event_info)
 		timeout = clock_ms_until(deadline, must_poll ? POLL_MS : SLEEP_MS);
 		if (timeout == 0)
 			return false;
-		events = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout,
-						   wait_event_info);
+		events = sleep_on_latch(timeout, wait_event_info);
 		ResetLatch(MyLatch);
+		if (events & WL_SOCKET_CLOSED)
+			wake_check_client();
 		if (must_poll && (events & WL_TIMEOUT))
 			return true;
 	}

@@ -68,11 +68,13 @@ extern void wake_mark_closed(uint64 run_hash);
  * waits, again and again until it found what it wants; no snapshot may be
  * held while waiting.  wake_wait() returns false when the deadline has passed,
  * true when it is time to look.  An error gives a wake-up that was received
- * but not used to the next process.
+ * but not used to the next process.  Who does long work between two waits
+ * asks whether the client is still there; wake_wait() does by itself.
  */
 extern void wake_register(WakeKind kind, uint64 channel);
 extern bool wake_wait(TimestampTz deadline, uint32 wait_event_info);
 extern void wake_unregister(void);
+extern void wake_check_client(void);
 
 /*
  * Claims.  Ask for the bound before the snapshot of the claim is taken, and

@@ -1,0 +1,74 @@
+# A worker's session ends when its client is killed, idle or busy.
+
+use strict;
+use warnings;
+
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'temporal'");
+$node->start;
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION temporal;
+	CREATE TABLE done (workflow_id text);
+	CREATE FUNCTION decide(task jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM pg_advisory_xact_lock(1);
+		INSERT INTO done VALUES (task #>> '{workflowExecution,workflowId}');
+		RETURN '[{"commandType": "COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION",
+			"completeWorkflowExecutionCommandAttributes": {}}]';
+	END
+	$$;
+});
+
+# A psql that can be killed.
+sub start_worker
+{
+	return IPC::Run::start(
+		[
+			'psql', '-XAtq', '-d', $node->connstr('postgres'),
+			'-c', "CALL temporal.work('queue', 'decide', 'workflow')"
+		],
+		'<', \undef, '&>', \my $output);
+}
+
+sub worker_waits_for
+{
+	my ($what) = @_;
+
+	return $node->poll_query_until('postgres', qq{
+		SELECT count(*) = 1 FROM pg_stat_activity
+		WHERE query LIKE 'CALL temporal.work%' AND wait_event_type = '$what'});
+}
+
+sub worker_ends
+{
+	my ($name) = @_;
+
+	ok( $node->poll_query_until('postgres', q{
+		SELECT count(*) = 0 FROM pg_stat_activity WHERE query LIKE 'CALL temporal.work%'}),
+		$name);
+}
+
+my $worker = start_worker();
+ok(worker_waits_for('Extension'), 'a worker waits for a task');
+$worker->kill_kill(grace => 0);
+worker_ends('its session ends when it is killed');
+
+my $blocker = $node->background_psql('postgres');
+$blocker->query_safe('SELECT pg_advisory_lock(1)');
+$worker = start_worker();
+$node->safe_psql('postgres',
+	"SELECT temporal.start_workflow('w', workflow_id => id, task_queue => 'queue') FROM unnest('{a,b}'::text[]) id");
+ok(worker_waits_for('Lock'), 'a worker has a task');
+$worker->kill_kill(grace => 0);
+$blocker->quit;
+worker_ends('its session ends when it is killed and the task is done');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM done'), '1', 'it did not take another task');
+is($node->safe_psql('postgres', 'SELECT backlog FROM temporal.task_queues'), '1', 'which is there for others');
+
+done_testing();
