@@ -95,3 +95,36 @@ make_server_folder()
 	chmod 700 "$1"
 	if is_root; then chown postgres: "$1"; fi
 }
+
+# Only what was really bound tells whether a port is free.
+port_is_free()
+{
+	perl -MIO::Socket::INET -e 'exit !IO::Socket::INET->new(
+		LocalAddr => "127.0.0.1", LocalPort => $ARGV[0], Listen => 1, ReuseAddr => 1)' "$1"
+}
+
+# need_free_port PORT -- an error unless it can be bound; "none" can.
+need_free_port()
+{
+	case $1 in
+	none | '') ;;
+	*[!0-9]*) fail "\"$1\" is not a port" ;;
+	*) port_is_free "$1" || fail "port $1 on 127.0.0.1 is in use, or not allowed to you: choose another" ;;
+	esac
+}
+
+# copy_tree DIR -- the sources, without what a build has left among them.
+copy_tree()
+{
+	mkdir -p "$1"
+	rsync -a --delete --include='/sql/temporal--*--*.sql' --filter=':- .gitignore' \
+		--exclude=/.git "$root/" "$1/"
+}
+
+# build_extension DIR PG_CONFIG -- build and install what a folder of sources
+# has.  Bitcode is for JIT only.
+build_extension()
+{
+	as_server make -C "$1" -s -j "$(nproc)" PG_CONFIG="$2" with_llvm=no all &&
+		as_server make -C "$1" -s PG_CONFIG="$2" with_llvm=no install
+}
