@@ -213,13 +213,21 @@ store_load_external(ExecutionState *state, int64 initiated_event_id)
 	return external;
 }
 
-/* store_delete_orphan_activity -- its run has closed while it was locked. */
+/*
+ * store_delete_orphan_activity -- its run has closed while it was locked.
+ *
+ * If it still is, it stays until somebody else looks at it, at the latest
+ * until its run is deleted.
+ */
 void
 store_delete_orphan_activity(const RunKey *key, int64 scheduled_event_id)
 {
 	static Statement delete = {
 		"DELETE FROM temporal.pending_activity" KEY_SQL
-		" AND scheduled_event_id OPERATOR(pg_catalog.=) $4",
+		" AND scheduled_event_id OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT a.scheduled_event_id"
+		" FROM temporal.pending_activity a WHERE a.shard OPERATOR(pg_catalog.=) $1"
+		" AND a.namespace_id OPERATOR(pg_catalog.=) $2 AND a.run_id OPERATOR(pg_catalog.=) $3"
+		" AND a.scheduled_event_id OPERATOR(pg_catalog.=) $4 FOR UPDATE SKIP LOCKED))",
 		4, {INT2OID, UUIDOID, UUIDOID, INT8OID}
 	};
 	Datum		values[] = {key_datums(key), Int64GetDatum(scheduled_event_id)};
