@@ -383,10 +383,10 @@ try_again(Transition *transition, PendingActivity *activity, const Pb__Failure *
 	return decision.state;
 }
 
-/* core_fail_activity -- the worker reports a failure of this attempt. */
-Pb__RetryState
-core_fail_activity(Transition *transition, PendingActivity *activity,
-				   const Pb__Failure *failure, const char *identity)
+/* Another attempt, or the end by the failure; no workflow task yet. */
+static Pb__RetryState
+fail_attempt(Transition *transition, PendingActivity *activity, const Pb__Failure *failure,
+			 const char *identity)
 {
 	Pb__ActivityTaskFailedEventAttributes *attributes;
 	Pb__HistoryEvent *event;
@@ -400,7 +400,18 @@ core_fail_activity(Transition *transition, PendingActivity *activity,
 	attributes->identity = identity;
 	attributes->retry_state = state;
 	append_finish(transition, activity, event);
-	core_want_workflow_task(transition);
+	return state;
+}
+
+/* core_fail_activity -- the worker reports a failure of this attempt. */
+Pb__RetryState
+core_fail_activity(Transition *transition, PendingActivity *activity,
+				   const Pb__Failure *failure, const char *identity)
+{
+	Pb__RetryState state = fail_attempt(transition, activity, failure, identity);
+
+	if (state != RETRY_STATE(IN_PROGRESS))
+		core_want_workflow_task(transition);
 	return state;
 }
 
@@ -481,7 +492,6 @@ time_out_activity(Transition *transition, PendingActivity *activity, Pb__Timeout
 											   activity->state->last_failure);
 	attributes->retry_state = state;
 	append_finish(transition, activity, event);
-	core_want_workflow_task(transition);
 }
 
 /*
@@ -503,8 +513,10 @@ core_activity_has_timeouts(const PendingActivity *activity, TimestampTz now)
  * core_fire_activity_timer -- the activity's timer row was due and is gone.
  *
  * "session_gone": the session that worked on it has ended without a word.
+ * True if the activity is over: the workflow then wants a task, once for all
+ * its activities that are due together.
  */
-void
+bool
 core_fire_activity_timer(Transition *transition, PendingActivity *activity, bool session_gone)
 {
 	TimestampTz deadline;
@@ -515,14 +527,15 @@ core_fire_activity_timer(Transition *transition, PendingActivity *activity, bool
 	if (core_activity_deadline(activity, &deadline, &type) && deadline <= transition->now)
 		time_out_activity(transition, activity, type);
 	else if (session_gone)
-		core_fail_activity(transition, activity, core_server_failure(SESSION_GONE, false),
-						   activity->state->identity);
+		fail_attempt(transition, activity, core_server_failure(SESSION_GONE, false),
+					 activity->state->identity);
 	else if (!activity->state->started && activity->state->pause == NULL &&
 			 activity->state->offered_at == 0)
 		activity_redispatch(transition, activity, activity->state->scheduled_time);
 	if (activity->change == ROW_DELETED)
-		return;
+		return true;
 	if (activity->state->session != NULL)
 		activity->state->session->seen_at = transition->now;
 	activity_arm(transition, activity);
+	return false;
 }

@@ -104,6 +104,34 @@ attempt_is_over(const PendingActivity *activity, TimestampTz now)
 	return core_activity_has_timeouts(activity, now) || session_gone(activity);
 }
 
+/* The row was due, the activity is locked; true if the activity is over. */
+static bool
+fire_one(const TimerRow *timer, Transition *transition, PendingActivity *activity)
+{
+	store_drop_timer(timer);
+	return row_is_armed(timer, activity->state->timer_armed) &&
+		core_fire_activity_timer(transition, activity, session_gone(activity));
+}
+
+/* What else of the run is due, so that its workflow hears of all of it at once. */
+static bool
+fire_siblings(const ServiceCall *call, const TimerRow *timer, Transition *transition)
+{
+	bool		over = false;
+	ListCell   *cell;
+
+	foreach(cell, store_due_siblings(timer, call->now))
+	{
+		const TimerRow *sibling = lfirst(cell);
+		PendingActivity *activity = store_load_activity(transition->state, sibling->event_id,
+														LOCK_SKIP);
+
+		if (activity != NULL && fire_one(sibling, transition, activity))
+			over = true;
+	}
+	return over;
+}
+
 /*
  * A retry that is due or an early alarm needs no more than the activity; what
  * ends an attempt needs the run, locked before the activity.
@@ -112,6 +140,7 @@ static Outcome
 fire_activity(ServiceCall *call, const TimerRow *timer)
 {
 	bool		busy;
+	bool		over;
 	bool		run_locked = false;
 	ExecutionState *state = store_load_run(&timer->key, LOCK_NONE);
 	PendingActivity *activity;
@@ -136,13 +165,14 @@ fire_activity(ServiceCall *call, const TimerRow *timer)
 	/* Without the run's lock no attempt may end, whatever happened meanwhile. */
 	if (activity == NULL || (!run_locked && attempt_is_over(activity, call->now)))
 		return ITEM_BUSY;
-	store_drop_timer(timer);
-	if (!row_is_armed(timer, activity->state->timer_armed))
-		return ITEM_DONE;
 	transition = transition_new(state, call->now);
-	core_fire_activity_timer(transition, activity, session_gone(activity));
+	over = fire_one(timer, transition, activity);
 	if (run_locked)
+	{
+		if (fire_siblings(call, timer, transition) || over)
+			core_want_workflow_task(transition);
 		service_commit(call, transition);
+	}
 	else
 		store_commit_activity(transition, activity);
 	return ITEM_DONE;

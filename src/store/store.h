@@ -167,6 +167,7 @@ typedef struct TimerRow
 } TimerRow;
 
 extern List *store_due_timers(TimestampTz now, int limit);
+extern List *store_due_siblings(const TimerRow *timer, TimestampTz now);
 extern TimestampTz store_earliest_timer(void);
 extern void store_drop_timer(const TimerRow *timer);
 extern void store_delay_timer(const TimerRow *timer, TimestampTz fire_at);

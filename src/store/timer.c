@@ -8,6 +8,7 @@
 #include "store/plan.h"
 #include "utils/timestamp.h"
 
+#define SIBLINGS_AMONG 1000
 #define TIMER_KEY_SQL \
 	" WHERE shard OPERATOR(pg_catalog.=) $1 AND fire_at OPERATOR(pg_catalog.=) $2" \
 	" AND run_id OPERATOR(pg_catalog.=) $3 AND kind OPERATOR(pg_catalog.=) $4" \
@@ -49,6 +50,47 @@ store_due_timers(TimestampTz now, int limit)
 			timer->key.shard = store_int16(i, 7);
 			timers = lappend(timers, timer);
 		}
+	}
+	return timers;
+}
+
+/*
+ * store_due_siblings -- locks due rows of other activities of the same run,
+ * the oldest first.
+ *
+ * Not those that failed before, and only among the first that are due at all:
+ * this must cost little when there are many.
+ */
+List *
+store_due_siblings(const TimerRow *timer, TimestampTz now)
+{
+	static Statement due = {
+		"SELECT t.fire_at, t.event_id FROM temporal.timer t"
+		" WHERE t.shard OPERATOR(pg_catalog.=) $1 AND t.fire_at OPERATOR(pg_catalog.<=) $4"
+		" AND t.fire_at OPERATOR(pg_catalog.<=) coalesce((SELECT max(f.fire_at) FROM (SELECT d.fire_at"
+		" FROM temporal.timer d WHERE d.shard OPERATOR(pg_catalog.=) $1"
+		" AND d.fire_at OPERATOR(pg_catalog.<=) $4 ORDER BY d.fire_at LIMIT $6) f), $4)"
+		" AND t.run_id OPERATOR(pg_catalog.=) $2 AND t.kind OPERATOR(pg_catalog.=) $3"
+		" AND t.event_id OPERATOR(pg_catalog.<>) $5 AND t.failures OPERATOR(pg_catalog.=) 0"
+		" ORDER BY t.fire_at, t.event_id FOR UPDATE SKIP LOCKED",
+		6, {INT2OID, UUIDOID, INT2OID, TIMESTAMPTZOID, INT8OID, INT8OID}
+	};
+	Datum		values[] = {
+		Int16GetDatum(timer->key.shard), uuid_datum(&timer->key.run_id),
+		Int16GetDatum(TIMER_ACTIVITY), TimestampTzGetDatum(now), Int64GetDatum(timer->event_id),
+		Int64GetDatum(SIBLINGS_AMONG)
+	};
+	uint64		n = store_run(&due, values, NULL);
+	List	   *timers = NIL;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		TimerRow   *sibling = palloc0(sizeof(TimerRow));
+
+		*sibling = *timer;
+		sibling->fire_at = store_time(i, 1);
+		sibling->event_id = store_int64(i, 2);
+		timers = lappend(timers, sibling);
 	}
 	return timers;
 }
