@@ -59,6 +59,7 @@ core_fill_retry_policy(const Pb__RetryPolicy *policy)
 {
 	Pb__RetryPolicy *filled = proto_new(&pb__retry_policy__descriptor);
 	int64		initial;
+	int64		maximum;
 
 	if (policy != NULL)
 		*filled = *policy;
@@ -68,8 +69,10 @@ core_fill_retry_policy(const Pb__RetryPolicy *policy)
 	filled->initial_interval = proto_duration(initial);
 	if (filled->backoff_coefficient == 0)
 		filled->backoff_coefficient = DEFAULT_COEFFICIENT;
-	if (proto_duration_us(filled->maximum_interval) == 0)
-		filled->maximum_interval = proto_duration(Min(initial * DEFAULT_MAXIMUM_FACTOR, DURATION_MAX));
+	maximum = proto_duration_us(filled->maximum_interval);
+	if (maximum == 0)
+		maximum = Min(initial * DEFAULT_MAXIMUM_FACTOR, DURATION_MAX);
+	filled->maximum_interval = proto_duration(maximum);
 	return filled;
 }
 

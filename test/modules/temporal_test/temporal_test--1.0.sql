@@ -24,3 +24,7 @@ RETURNS jsonb STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'temporal_test_payload_rou
 
 CREATE FUNCTION payloads_roundtrip("values" jsonb)
 RETURNS jsonb STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'temporal_test_payloads_roundtrip';
+
+-- Whether an attempt that failed is followed by another, and after how long.
+CREATE FUNCTION retry_decision(policy jsonb, attempt integer, failure jsonb, time_left interval)
+RETURNS text LANGUAGE c AS 'MODULE_PATHNAME', 'temporal_test_retry_decision';

@@ -6,8 +6,10 @@
 
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "base/compat.h"
+#include "core/decide.h"
 #include "proto/json.h"
 #include "proto/payload.h"
 #include "proto/wire.h"
@@ -23,6 +25,7 @@ PG_FUNCTION_INFO_V1(temporal_test_from_wire);
 PG_FUNCTION_INFO_V1(temporal_test_wire_roundtrip);
 PG_FUNCTION_INFO_V1(temporal_test_payload_roundtrip);
 PG_FUNCTION_INFO_V1(temporal_test_payloads_roundtrip);
+PG_FUNCTION_INFO_V1(temporal_test_retry_decision);
 
 /*
  * find_message -- any message of ours by its full name.
@@ -101,4 +104,25 @@ Datum
 temporal_test_payloads_roundtrip(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_JSONB_P(message_to_json(&payloads_from_jsonb(PG_GETARG_JSONB_P(0))->base, true));
+}
+
+Datum
+temporal_test_retry_decision(PG_FUNCTION_ARGS)
+{
+	TimestampTz now = USECS_PER_DAY;
+	TimestampTz expiration = PG_ARGISNULL(3) ? 0 : now + PG_GETARG_INTERVAL_P(3)->time;
+	Pb__RetryPolicy *policy =
+		(Pb__RetryPolicy *) json_to_message(&pb__retry_policy__descriptor, PG_GETARG_JSONB_P(0));
+	const char *problem = core_check_retry_policy(policy);
+	RetryDecision decision;
+
+	if (problem != NULL)
+		PG_RETURN_TEXT_P(cstring_to_text(problem));
+	decision = core_decide_retry(
+		core_fill_retry_policy(policy), PG_GETARG_INT32(1),
+		(Pb__Failure *) json_to_message(&pb__failure__descriptor, PG_GETARG_JSONB_P(2)), now,
+		expiration);
+	PG_RETURN_TEXT_P(cstring_to_text(
+		psprintf("%s, %.6g s", enum_short_name(&pb__retry_state__descriptor, decision.state),
+				 (double) decision.interval / USECS_PER_SEC)));
 }
