@@ -372,6 +372,8 @@ COMMENT ON PROCEDURE temporal.execute_workflow IS
 'Starts a workflow, commits and waits for its result. Not inside a transaction block.';
 
 -- ---- workers ----
+--
+-- A task token says which namespace it is from; one given must agree with it.
 
 CREATE FUNCTION temporal.poll_workflow_task(
 	task_queue text,
@@ -396,7 +398,7 @@ CREATE FUNCTION temporal.complete_workflow_task(
 	task_token text,
 	commands jsonb DEFAULT '[]',
 	identity text DEFAULT NULL,
-	namespace text DEFAULT 'default')
+	namespace text DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
@@ -414,7 +416,7 @@ CREATE FUNCTION temporal.fail_workflow_task(
 	message text,
 	cause text DEFAULT 'WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE',
 	identity text DEFAULT NULL,
-	namespace text DEFAULT 'default')
+	namespace text DEFAULT NULL)
 RETURNS void
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
@@ -477,7 +479,7 @@ CREATE FUNCTION temporal.complete_activity_task(
 	task_token text,
 	result jsonb DEFAULT NULL,
 	identity text DEFAULT NULL,
-	namespace text DEFAULT 'default')
+	namespace text DEFAULT NULL)
 RETURNS void
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
@@ -499,7 +501,7 @@ CREATE FUNCTION temporal.fail_activity_task(
 	details jsonb DEFAULT NULL,
 	next_retry_delay interval DEFAULT NULL,
 	identity text DEFAULT NULL,
-	namespace text DEFAULT 'default')
+	namespace text DEFAULT NULL)
 RETURNS void
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
@@ -523,7 +525,7 @@ CREATE FUNCTION temporal.cancel_activity_task(
 	task_token text,
 	details jsonb DEFAULT NULL,
 	identity text DEFAULT NULL,
-	namespace text DEFAULT 'default')
+	namespace text DEFAULT NULL)
 RETURNS void
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
@@ -541,7 +543,7 @@ CREATE FUNCTION temporal.heartbeat_activity_task(
 	task_token text,
 	details jsonb DEFAULT NULL,
 	identity text DEFAULT NULL,
-	namespace text DEFAULT 'default',
+	namespace text DEFAULT NULL,
 	OUT cancel_requested boolean,
 	OUT activity_paused boolean,
 	OUT activity_reset boolean)

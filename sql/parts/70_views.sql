@@ -136,12 +136,12 @@ COMMENT ON FUNCTION temporal.stat_workers IS
 'Our background workers and what they have done.';
 
 CREATE FUNCTION temporal.stat_pollers(
-	OUT queue_id bigint, OUT identity text, OUT last_access timestamptz)
+	OUT namespace_id uuid, OUT queue_id bigint, OUT identity text, OUT last_access timestamptz)
 RETURNS SETOF record
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'temporal_pollers';
 COMMENT ON FUNCTION temporal.stat_pollers IS
-'Who has polled task queues of this database lately.';
+'Who has polled task queues lately, in the namespaces that the current role may read.';
 
 CREATE FUNCTION temporal.queue_id(namespace_id uuid, task_type integer, task_queue text)
 RETURNS bigint

@@ -3,7 +3,8 @@
  *	  What shared memory knows, as rows.
  *
  * Who may not read the statistics of others sees the workers of this database
- * and the launcher.
+ * and the launcher, without their errors; and pollers in namespaces that it may
+ * read.
  */
 #include "postgres.h"
 
@@ -16,11 +17,12 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "service/access.h"
 #include "wake/process.h"
 #include "wake/wake.h"
 
 #define WORKER_COLUMNS 10
-#define POLLER_COLUMNS 3
+#define POLLER_COLUMNS 4
 
 PG_FUNCTION_INFO_V1(temporal_stat_workers);
 PG_FUNCTION_INFO_V1(temporal_pollers);
@@ -35,7 +37,7 @@ set_text(Datum *value, bool *is_null, const char *text)
 }
 
 static void
-put_worker(ReturnSetInfo *result, const ProcessInfo *info)
+put_worker(ReturnSetInfo *result, const ProcessInfo *info, bool all)
 {
 	Datum values[WORKER_COLUMNS] = {0};
 	bool nulls[WORKER_COLUMNS] = {0};
@@ -50,7 +52,7 @@ put_worker(ReturnSetInfo *result, const ProcessInfo *info)
 	values[5] = Int64GetDatum(info->ticks);
 	values[6] = Int64GetDatum(info->transactions);
 	values[7] = Int64GetDatum(info->items);
-	set_text(&values[8], &nulls[8], info->last_error);
+	set_text(&values[8], &nulls[8], all ? info->last_error : NULL);
 	set_text(&values[9], &nulls[9], info->note);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
@@ -68,16 +70,30 @@ temporal_stat_workers(PG_FUNCTION_ARGS)
 	while (process_next(&cursor, &info))
 	{
 		if (all || info.kind == PROCESS_LAUNCHER || info.database == MyDatabaseId)
-			put_worker(result, &info);
+			put_worker(result, &info, all);
 	}
 	return (Datum) 0;
 }
 
-/* temporal.pollers() -- who polled which queue of this database, and when. */
+static bool
+is_member(const pg_uuid_t *id, List *ids)
+{
+	ListCell *cell;
+
+	foreach(cell, ids)
+	{
+		if (memcmp(lfirst(cell), id, sizeof(pg_uuid_t)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* temporal.stat_pollers() -- who polled which queue of this database, and when. */
 Datum
 temporal_pollers(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	List *readable = service_readable_namespaces();
 	WakePoller poller;
 	int cursor = 0;
 
@@ -87,9 +103,12 @@ temporal_pollers(PG_FUNCTION_ARGS)
 		Datum values[POLLER_COLUMNS];
 		bool nulls[POLLER_COLUMNS] = {0};
 
-		values[0] = Int64GetDatum((int64) poller.queue_id);
-		values[1] = CStringGetTextDatum(poller.identity);
-		values[2] = TimestampTzGetDatum(poller.last_access);
+		if (!is_member(&poller.namespace_id, readable))
+			continue;
+		values[0] = UUIDPGetDatum(&poller.namespace_id);
+		values[1] = Int64GetDatum((int64) poller.queue_id);
+		values[2] = CStringGetTextDatum(poller.identity);
+		values[3] = TimestampTzGetDatum(poller.last_access);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;

@@ -9,6 +9,7 @@
 
 #include "service/access.h"
 #include "service/service.h"
+#include "utils/acl.h"
 
 #define ALL_NAMESPACES "*"
 
@@ -79,6 +80,8 @@ grant_body(ServiceCall *call, void *arg)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("only the right \"worker\" can be limited to a task queue")));
+	if (!store_role_is_granted(get_role_oid(grant->role_name, false)))
+		store_forget_role(grant->role_name);
 	store_insert_access(&id, grant->role_name, grant->right, grant->task_queue);
 	store_grant_privileges(grant->role_name, strcmp(grant->right, "worker") != 0);
 }
@@ -101,8 +104,10 @@ revoke_body(ServiceCall *call, void *arg)
 	if (grant->right != NULL)
 		check_right(grant->right);
 	store_delete_access(&id, grant->role_name, grant->right, grant->task_queue);
-	if (!store_role_has_access(grant->role_name))
-		store_revoke_privileges(grant->role_name);
+	if (!OidIsValid(get_role_oid(grant->role_name, true)))
+		return;
+	if (!store_role_has_access(grant->role_name, true))
+		store_revoke_privileges(grant->role_name, store_role_has_access(grant->role_name, false));
 }
 
 void

@@ -4,6 +4,8 @@
  *
  * Rights are rows of temporal.access for roles; members of a role have what it
  * has.  The owner of the extension and superusers may do everything.
+ *
+ * Whoever has no right in a namespace does not learn whether it exists.
  */
 #include "postgres.h"
 
@@ -48,10 +50,20 @@ service_allowed(const ServiceCall *call, Right right, const char *task_queue)
 		if (!includes(row, right, task_queue))
 			continue;
 		role = get_role_oid(row->role_name, true);
-		if (OidIsValid(role) && has_privs_of_role(call->caller, role))
+		if (OidIsValid(role) && has_privs_of_role(call->caller, role) &&
+			store_role_is_granted(role))
 			return true;
 	}
 	return false;
+}
+
+static void
+unauthorized(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TEMPORAL_PERMISSION_DENIED),
+			 errmsg("Request unauthorized."),
+			 errhint("Ask an administrator for temporal.grant_usage() on the namespace.")));
 }
 
 /* service_authorize -- an error unless the caller has the right. */
@@ -59,8 +71,17 @@ void
 service_authorize(const ServiceCall *call, Right right, const char *task_queue)
 {
 	if (!service_allowed(call, right, task_queue))
-		ereport(ERROR,
-				(errcode(ERRCODE_TEMPORAL_PERMISSION_DENIED),
-				 errmsg("Request unauthorized."),
-				 errhint("Ask an administrator for temporal.grant_usage() on the namespace.")));
+		unauthorized();
+}
+
+/*
+ * service_authorize_run -- the same for what workers do with runs on their
+ * task queue, too: a worker reads its history page by page.
+ */
+void
+service_authorize_run(const ServiceCall *call, Right right, const ExecutionState *state)
+{
+	if (!service_allowed(call, right, NULL) &&
+		!service_allowed(call, RIGHT_WORKER, state->info->task_queue))
+		unauthorized();
 }

@@ -123,6 +123,7 @@ service_get_workflow_execution_history(ServiceCall *call, const void *message)
 		Min(token->end_event_id, state->run->next_event_id) : state->run->next_event_id;
 	int64		next;
 
+	service_authorize_run(call, RIGHT_VIEWER, state);
 	if (request->history_event_filter_type == FILTER_CLOSE)
 	{
 		answer_close_event(state, request->wait_new_event, response);
@@ -151,6 +152,7 @@ service_get_workflow_execution_history_reverse(ServiceCall *call, const void *me
 	int64		before = token != NULL ? token->next_event_id : state->run->next_event_id;
 	int64		next;
 
+	service_authorize_run(call, RIGHT_VIEWER, state);
 	response->history = answer_history(&state->key, 1, before,
 									   page_size(request->maximum_page_size), true, &next);
 	if (next != 0)

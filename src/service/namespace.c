@@ -251,9 +251,9 @@ service_update_namespace(ServiceCall *call, const void *message)
 
 	service_require_id(request->namespace_, "Namespace");
 	namespace = call->namespace = store_find_namespace(request->namespace_);
+	service_authorize(call, RIGHT_ADMIN, NULL);
 	if (namespace == NULL)
 		namespace_not_found(request->namespace_);
-	service_authorize(call, RIGHT_ADMIN, NULL);
 	info = stored_info(namespace);
 	if (request->update_info != NULL)
 	{

@@ -140,6 +140,9 @@ poll_workflow(ServiceCall *call, const Pb__PollWorkflowTaskQueueRequest *request
 			}
 			if (state == NULL)
 				continue;
+			/* Whoever polls a sticky queue may have misnamed its normal one. */
+			if (request->task_queue->kind == QUEUE_KIND(STICKY))
+				service_authorize(call, RIGHT_WORKER, state->info->task_queue);
 			store_drop_task(task);
 			answer = start_workflow_task(call, state, queue, request->identity);
 			if (answer == NULL)
@@ -170,7 +173,8 @@ service_poll_workflow_task_queue(ServiceCall *call, const void *message)
 		request->task_queue->normal_name : request->task_queue->name;
 	service_authorize(call, RIGHT_WORKER, queue);
 	wake_note_poller(ident_queue(&call->namespace->id, QUEUE_TYPE(WORKFLOW),
-								 request->task_queue->name), request->identity);
+								 request->task_queue->name),
+					 &call->namespace->id, request->identity);
 	answer = poll_workflow(call, request);
 	return answer != NULL ? answer : proto_new(&pb__poll_workflow_task_queue_response__descriptor);
 }
@@ -257,7 +261,8 @@ service_poll_activity_task_queue(ServiceCall *call, const void *message)
 	check_poll(request->task_queue);
 	service_authorize(call, RIGHT_WORKER, request->task_queue->name);
 	wake_note_poller(ident_queue(&call->namespace->id, QUEUE_TYPE(ACTIVITY),
-								 request->task_queue->name), request->identity);
+								 request->task_queue->name),
+					 &call->namespace->id, request->identity);
 	answer = poll_activity(call, request);
 	return answer != NULL ? answer : proto_new(&pb__poll_activity_task_queue_response__descriptor);
 }

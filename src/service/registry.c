@@ -26,37 +26,37 @@ static const ServiceMethod methods[] = {
 	METHOD(GetClusterInfo, get_cluster_info, RIGHT_NONE, false),
 	METHOD(GetSearchAttributes, get_search_attributes, RIGHT_NONE, false),
 	METHOD(GetSystemInfo, get_system_info, RIGHT_NONE, false),
-	METHOD(GetWorkflowExecutionHistory, get_workflow_execution_history, RIGHT_VIEWER, false),
+	METHOD(GetWorkflowExecutionHistory, get_workflow_execution_history, RIGHT_ANY, false),
 	METHOD(GetWorkflowExecutionHistoryReverse, get_workflow_execution_history_reverse,
-		   RIGHT_VIEWER, false),
+		   RIGHT_ANY, false),
 	METHOD(ListNamespaces, list_namespaces, RIGHT_NONE, false),
 	METHOD(ListSearchAttributes, list_search_attributes, RIGHT_VIEWER, false),
 	METHOD(ListTaskQueuePartitions, list_task_queue_partitions, RIGHT_VIEWER, false),
 	METHOD(PauseActivity, pause_activity, RIGHT_ADMIN, false),
 	METHOD(PauseActivityExecution, pause_activity_execution, RIGHT_ADMIN, false),
-	METHOD(PollActivityTaskQueue, poll_activity_task_queue, RIGHT_NONE, false),
-	METHOD(PollWorkflowTaskQueue, poll_workflow_task_queue, RIGHT_NONE, false),
+	METHOD(PollActivityTaskQueue, poll_activity_task_queue, RIGHT_ANY, false),
+	METHOD(PollWorkflowTaskQueue, poll_workflow_task_queue, RIGHT_ANY, false),
 	METHOD(RecordActivityTaskHeartbeat, record_activity_task_heartbeat, RIGHT_NONE, true),
 	METHOD(RecordActivityTaskHeartbeatById, record_activity_task_heartbeat_by_id,
-		   RIGHT_NONE, false),
+		   RIGHT_ANY, false),
 	METHOD(RegisterNamespace, register_namespace, RIGHT_NONE, false),
 	METHOD(RemoveSearchAttributes, remove_search_attributes, RIGHT_ADMIN, false),
 	METHOD(RequestCancelWorkflowExecution, request_cancel_workflow_execution,
 		   RIGHT_CLIENT, false),
 	METHOD(ResetActivity, reset_activity, RIGHT_ADMIN, false),
 	METHOD(ResetActivityExecution, reset_activity_execution, RIGHT_ADMIN, false),
-	METHOD(ResetStickyTaskQueue, reset_sticky_task_queue, RIGHT_CLIENT, false),
+	METHOD(ResetStickyTaskQueue, reset_sticky_task_queue, RIGHT_ANY, false),
 	METHOD(RespondActivityTaskCanceled, respond_activity_task_canceled, RIGHT_NONE, true),
 	METHOD(RespondActivityTaskCanceledById, respond_activity_task_canceled_by_id,
-		   RIGHT_NONE, false),
+		   RIGHT_ANY, false),
 	METHOD(RespondActivityTaskCompleted, respond_activity_task_completed, RIGHT_NONE, true),
 	METHOD(RespondActivityTaskCompletedById, respond_activity_task_completed_by_id,
-		   RIGHT_NONE, false),
+		   RIGHT_ANY, false),
 	METHOD(RespondActivityTaskFailed, respond_activity_task_failed, RIGHT_NONE, true),
-	METHOD(RespondActivityTaskFailedById, respond_activity_task_failed_by_id, RIGHT_NONE, false),
+	METHOD(RespondActivityTaskFailedById, respond_activity_task_failed_by_id, RIGHT_ANY, false),
 	METHOD(RespondWorkflowTaskCompleted, respond_workflow_task_completed, RIGHT_NONE, true),
 	METHOD(RespondWorkflowTaskFailed, respond_workflow_task_failed, RIGHT_NONE, true),
-	METHOD(ShutdownWorker, shutdown_worker, RIGHT_NONE, false),
+	METHOD(ShutdownWorker, shutdown_worker, RIGHT_ANY, false),
 	METHOD(SignalWithStartWorkflowExecution, signal_with_start_workflow_execution,
 		   RIGHT_CLIENT, false),
 	METHOD(SignalWorkflowExecution, signal_workflow_execution, RIGHT_CLIENT, false),
@@ -136,11 +136,16 @@ service_use_namespace(ServiceCall *call, const char *name)
 				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
 				 errmsg("Namespace not set on request.")));
 	call->namespace = store_find_namespace(name);
-	if (call->namespace == NULL ||
+	if (call->namespace != NULL &&
 		call->namespace->state == PB__NAMESPACE_STATE__NAMESPACE_STATE_DELETED)
+		call->namespace = NULL;
+	if (call->namespace == NULL)
+	{
+		service_authorize(call, RIGHT_ANY, NULL);
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_NAMESPACE_NOT_FOUND),
 				 errmsg("Namespace %s is not found.", name)));
+	}
 }
 
 ProtobufCMessage *

@@ -67,6 +67,8 @@ extern void service_refuse(ServiceCall *call, int sqlstate, const char *message)
 /* ---- authorize.c ---- */
 
 extern void service_authorize(const ServiceCall *call, Right right, const char *task_queue);
+extern void service_authorize_run(const ServiceCall *call, Right right,
+								  const ExecutionState *state);
 extern bool service_allowed(const ServiceCall *call, Right right, const char *task_queue);
 
 /* ---- lookup.c: from names to runs ---- */

@@ -117,6 +117,7 @@ service_reset_sticky_task_queue(ServiceCall *call, const void *message)
 	ExecutionState *state = service_load_execution(call, request->execution, LOCK_WAIT);
 	Transition *transition;
 
+	service_authorize_run(call, RIGHT_CLIENT, state);
 	if (!state_is_open(state))
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_EXECUTION_CLOSED),

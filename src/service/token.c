@@ -48,7 +48,9 @@ bad_token(void)
 /*
  * token_unpack -- reads a token, of the kind asked for.
  *
- * The token's namespace counts; one in the request must agree with it.
+ * The token's namespace counts; one in the request must agree with it.  Whoever
+ * has no right there learns nothing about the task; for which queue it needs
+ * one, the caller sees.
  */
 Pbi__TaskToken *
 token_unpack(ServiceCall *call, const ProtobufCBinaryData *bytes, bool activity, RunKey *key)
@@ -82,5 +84,6 @@ token_unpack(ServiceCall *call, const ProtobufCBinaryData *bytes, bool activity,
 	if (namespace == NULL)
 		bad_token();
 	call->namespace = namespace;
+	service_authorize(call, RIGHT_ANY, NULL);
 	return token;
 }

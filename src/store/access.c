@@ -4,8 +4,44 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "store/plan.h"
+#include "utils/acl.h"
+#include "utils/syscache.h"
+
+/*
+ * store_role_is_granted -- does the role itself hold USAGE on our schema?
+ *
+ * Every role with a right does.  A role that was dropped, and created anew
+ * under the same name, does not: the rows that are left mean nothing.
+ */
+bool
+store_role_is_granted(Oid role)
+{
+	HeapTuple	tuple = SearchSysCache1(NAMESPACENAME, CStringGetDatum("temporal"));
+	bool		granted = false;
+	Datum		value;
+	bool		isnull;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	value = SysCacheGetAttr(NAMESPACENAME, tuple, Anum_pg_namespace_nspacl, &isnull);
+	if (!isnull)
+	{
+		Acl		   *acl = DatumGetAclP(value);
+
+		for (int i = 0; i < ACL_NUM(acl); i++)
+		{
+			const AclItem *item = &ACL_DAT(acl)[i];
+
+			if (item->ai_grantee == role && (ACLITEM_GET_PRIVS(*item) & ACL_USAGE) != 0)
+				granted = true;
+		}
+	}
+	ReleaseSysCache(tuple);
+	return granted;
+}
 
 /* store_access -- the rights in a namespace, those in all of them included. */
 List *
@@ -71,14 +107,29 @@ store_delete_access(const pg_uuid_t *namespace_id, const char *role_name, const 
 	store_run(&delete, values, nulls);
 }
 
-bool
-store_role_has_access(const char *role_name)
+/* store_forget_role -- deletes all rights of a role, in every namespace. */
+void
+store_forget_role(const char *role_name)
 {
-	static Statement find = {
-		"SELECT FROM temporal.access WHERE role_name OPERATOR(pg_catalog.=) $1::pg_catalog.name LIMIT 1",
+	static Statement forget = {
+		"DELETE FROM temporal.access WHERE role_name OPERATOR(pg_catalog.=) $1::pg_catalog.name",
 		1, {TEXTOID}
 	};
 	Datum		values[] = {text_datum(role_name)};
+
+	store_run(&forget, values, NULL);
+}
+
+/* store_role_has_access -- any right; "reads": one that lets it read tables. */
+bool
+store_role_has_access(const char *role_name, bool reads)
+{
+	static Statement find = {
+		"SELECT FROM temporal.access WHERE role_name OPERATOR(pg_catalog.=) $1::pg_catalog.name"
+		" AND (NOT $2 OR access_right OPERATOR(pg_catalog.<>) 'worker') LIMIT 1",
+		2, {TEXTOID, BOOLOID}
+	};
+	Datum		values[] = {text_datum(role_name), BoolGetDatum(reads)};
 
 	return store_run(&find, values, NULL) > 0;
 }
@@ -105,10 +156,13 @@ store_grant_privileges(const char *role_name, bool reads)
 					 " temporal.signal_request FROM %s", role_name);
 }
 
+/* store_revoke_privileges -- "reads": those on the tables and views only. */
 void
-store_revoke_privileges(const char *role_name)
+store_revoke_privileges(const char *role_name, bool reads)
 {
 	execute_for_role("REVOKE ALL ON ALL TABLES IN SCHEMA temporal FROM %s", role_name);
+	if (reads)
+		return;
 	execute_for_role("REVOKE ALL ON ALL ROUTINES IN SCHEMA temporal FROM %s", role_name);
 	execute_for_role("REVOKE ALL ON SCHEMA temporal FROM %s", role_name);
 }

@@ -50,7 +50,7 @@ List *
 store_read_history(const RunKey *key, int64 from, int64 before, int max_events, bool reverse)
 {
 	static Statement forward = {
-		BATCH_SQL " AND first_event_id OPERATOR(pg_catalog.>=) coalesce((SELECT max(h.first_event_id)"
+		BATCH_SQL " AND first_event_id OPERATOR(pg_catalog.>=) coalesce((SELECT pg_catalog.max(h.first_event_id)"
 		" FROM temporal.history h WHERE h.shard OPERATOR(pg_catalog.=) $1"
 		" AND h.namespace_id OPERATOR(pg_catalog.=) $2 AND h.run_id OPERATOR(pg_catalog.=) $3"
 		" AND h.first_event_id OPERATOR(pg_catalog.<=) $4), 0)"

@@ -138,7 +138,7 @@ store_backlog(const pg_uuid_t *namespace_id, int kind, const char *queue, int64 
 			  TimestampTz *oldest)
 {
 	static Statement backlog = {
-		"SELECT count(*), min(created_at) FROM temporal.task"
+		"SELECT pg_catalog.count(*), pg_catalog.min(created_at) FROM temporal.task"
 		" WHERE shard OPERATOR(pg_catalog.<) $1 AND queue_id OPERATOR(pg_catalog.=) $2",
 		2, {INT2OID, INT8OID}
 	};

@@ -57,7 +57,7 @@ choose(Poller *set, uint64 queue_id, uint32 hash)
 
 /* wake_note_poller -- somebody polls a queue now. */
 void
-wake_note_poller(uint64 queue_id, const char *identity)
+wake_note_poller(uint64 queue_id, const pg_uuid_t *namespace_id, const char *identity)
 {
 	int length = pg_mbcliplen(identity, strlen(identity), WAKE_IDENTITY_SIZE - 1);
 	TimestampTz now = clock_now();
@@ -75,6 +75,7 @@ wake_note_poller(uint64 queue_id, const char *identity)
 	entry->database = MyDatabaseId;
 	entry->hash = hash;
 	entry->poller.queue_id = queue_id;
+	entry->poller.namespace_id = *namespace_id;
 	entry->poller.last_access = now;
 	memcpy(entry->poller.identity, identity, length);
 	entry->poller.identity[length] = '\0';

@@ -39,6 +39,7 @@ typedef struct WakeClaim
 typedef struct WakePoller
 {
 	uint64 queue_id;
+	pg_uuid_t namespace_id;
 	TimestampTz last_access;
 	char identity[WAKE_IDENTITY_SIZE];
 } WakePoller;
@@ -90,7 +91,8 @@ extern void wake_note_claim(const WakeClaim *claim);
 extern int wake_take_lost_claims(WakeClaim *claims, int max_claims);
 
 /* Pollers of a queue. */
-extern void wake_note_poller(uint64 queue_id, const char *identity);
+extern void wake_note_poller(uint64 queue_id, const pg_uuid_t *namespace_id,
+							 const char *identity);
 extern void wake_forget_pollers(uint64 queue_id);
 extern bool wake_queue_has_recent_poller(uint64 queue_id, int within_ms);
 extern bool wake_next_poller(int *cursor, WakePoller *poller);

@@ -102,7 +102,9 @@ wake_test_take_lost_claims(PG_FUNCTION_ARGS)
 Datum
 wake_test_note_poller(PG_FUNCTION_ARGS)
 {
-	wake_note_poller(PG_GETARG_INT64(0), text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	pg_uuid_t namespace_id = {{0}};
+
+	wake_note_poller(PG_GETARG_INT64(0), &namespace_id, text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	PG_RETURN_VOID();
 }
 
