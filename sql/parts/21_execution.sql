@@ -39,7 +39,7 @@ CREATE TABLE temporal.execution (
 	search_attributes bytea,
 	PRIMARY KEY (shard, namespace_id, run_id)
 ) WITH (fillfactor = 80);
-CREATE INDEX execution_workflow_id ON temporal.execution (namespace_id, workflow_id);
+CREATE INDEX execution_workflow_id ON temporal.execution (workflow_id, namespace_id);
 CREATE INDEX execution_open ON temporal.execution (namespace_id, start_time) WHERE close_time IS NULL;
 COMMENT ON TABLE temporal.execution IS 'One row a run, written at start, at close and when memo or search attributes change: what lists read.';
 COMMENT ON COLUMN temporal.execution.shard IS 'Shard of the workflow id';

@@ -122,17 +122,7 @@ service_revoke(const char *role_name, const char *namespace_name, const char *ri
 static void
 readable_body(ServiceCall *call, void *arg)
 {
-	List	  **ids = arg;
-	List	   *namespaces = store_list_namespaces("", INT_MAX);
-	ListCell   *cell;
-
-	namespaces = lcons(store_find_namespace("default"), namespaces);
-	foreach(cell, namespaces)
-	{
-		call->namespace = lfirst(cell);
-		if (service_allowed(call, RIGHT_VIEWER, NULL))
-			*ids = lappend(*ids, &call->namespace->id);
-	}
+	*(List **) arg = service_readable(call);
 }
 
 List *

@@ -34,27 +34,67 @@ includes(const AccessRow *row, Right right, const char *task_queue)
 	}
 }
 
+/* Is the caller, or a role that it is a member of, meant by the row? */
+static bool
+is_for_caller(const ServiceCall *call, const AccessRow *row)
+{
+	Oid			role = get_role_oid(row->role_name, true);
+
+	return OidIsValid(role) && has_privs_of_role(call->caller, role) &&
+		store_role_is_granted(role);
+}
+
+static bool
+is_owner(const ServiceCall *call)
+{
+	return superuser_arg(call->caller) || has_privs_of_role(call->caller, store_owner());
+}
+
 bool
 service_allowed(const ServiceCall *call, Right right, const char *task_queue)
 {
 	ListCell   *cell;
 
-	if (superuser_arg(call->caller) || has_privs_of_role(call->caller, store_owner()))
+	if (is_owner(call))
 		return true;
 	foreach(cell, store_access(call->namespace != NULL ? &call->namespace->id :
 							   &store_all_namespaces))
 	{
 		AccessRow  *row = lfirst(cell);
-		Oid			role;
 
-		if (!includes(row, right, task_queue))
-			continue;
-		role = get_role_oid(row->role_name, true);
-		if (OidIsValid(role) && has_privs_of_role(call->caller, role) &&
-			store_role_is_granted(role))
+		if (includes(row, right, task_queue) && is_for_caller(call, row))
 			return true;
 	}
 	return false;
+}
+
+/*
+ * service_readable -- ids of the namespaces that the caller may read, maybe
+ * some twice.  Costs a look at every right, not at every namespace.
+ */
+List *
+service_readable(const ServiceCall *call)
+{
+	bool		all = is_owner(call);
+	List	   *ids = NIL;
+	ListCell   *cell;
+
+	foreach(cell, all ? NIL : store_access(NULL))
+	{
+		AccessRow  *row = lfirst(cell);
+
+		if (!includes(row, RIGHT_VIEWER, NULL) || !is_for_caller(call, row))
+			continue;
+		ids = lappend(ids, &row->namespace_id);
+		if (memcmp(&row->namespace_id, &store_all_namespaces, sizeof(pg_uuid_t)) == 0)
+			all = true;
+	}
+	if (!all)
+		return ids;
+	ids = list_make1(&store_find_namespace("default")->id);
+	foreach(cell, store_list_namespaces("", INT_MAX))
+		ids = lappend(ids, &((Namespace *) lfirst(cell))->id);
+	return ids;
 }
 
 static void

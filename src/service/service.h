@@ -69,6 +69,7 @@ extern void service_refuse(ServiceCall *call, int sqlstate, const char *message)
 extern void service_authorize(const ServiceCall *call, Right right, const char *task_queue);
 extern void service_authorize_run(const ServiceCall *call, Right right,
 								  const ExecutionState *state);
+extern List *service_readable(const ServiceCall *call);
 extern bool service_allowed(const ServiceCall *call, Right right, const char *task_queue);
 
 /* ---- lookup.c: from names to runs ---- */

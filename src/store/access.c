@@ -43,17 +43,27 @@ store_role_is_granted(Oid role)
 	return granted;
 }
 
-/* store_access -- the rights in a namespace, those in all of them included. */
+#define ACCESS_SQL \
+	"SELECT role_name::pg_catalog.text, access_right, task_queue, namespace_id FROM temporal.access"
+
+/*
+ * store_access -- the rights in a namespace, those in all of them included;
+ * with NULL every right there is.
+ */
 List *
 store_access(const pg_uuid_t *namespace_id)
 {
 	static Statement list = {
-		"SELECT role_name::pg_catalog.text, access_right, task_queue FROM temporal.access"
-		" WHERE namespace_id OPERATOR(pg_catalog.=) $1 OR namespace_id OPERATOR(pg_catalog.=) $2",
+		ACCESS_SQL " WHERE namespace_id OPERATOR(pg_catalog.=) $1"
+		" OR namespace_id OPERATOR(pg_catalog.=) $2",
 		2, {UUIDOID, UUIDOID}
 	};
-	Datum		values[] = {uuid_datum(namespace_id), uuid_datum(&store_all_namespaces)};
-	uint64		n = store_run(&list, values, NULL);
+	static Statement list_all = {ACCESS_SQL, 0};
+	Datum		values[] = {
+		uuid_datum(namespace_id != NULL ? namespace_id : &store_all_namespaces),
+		uuid_datum(&store_all_namespaces)
+	};
+	uint64		n = store_run(namespace_id != NULL ? &list : &list_all, values, NULL);
 	List	   *rows = NIL;
 
 	for (uint64 i = 0; i < n; i++)
@@ -63,6 +73,7 @@ store_access(const pg_uuid_t *namespace_id)
 		row->role_name = store_text(i, 1);
 		row->right = store_text(i, 2);
 		row->task_queue = store_text(i, 3);
+		row->namespace_id = store_uuid(i, 4);
 		rows = lappend(rows, row);
 	}
 	return rows;

@@ -65,6 +65,7 @@ typedef struct AccessRow
 	const char *role_name;
 	const char *right;
 	const char *task_queue;
+	pg_uuid_t	namespace_id;
 } AccessRow;
 
 /* Stands for every namespace in a right. */
