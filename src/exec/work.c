@@ -11,6 +11,7 @@
 
 #include "base/argument.h"
 #include "base/compat.h"
+#include "base/clock.h"
 #include "base/wait_event.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -28,6 +29,9 @@
 
 PG_FUNCTION_INFO_V1(temporal_work);
 
+/* How soon to look again at tasks that others hold. */
+#define HELD_RETRY (USECS_PER_SEC / 10)
+
 typedef struct Worker
 {
 	const char *queue;
@@ -43,6 +47,7 @@ typedef struct Task
 {
 	ProtobufCBinaryData token;
 	Jsonb	   *description;	/* what the handler gets */
+	bool		held;			/* there is none to take, but others hold some */
 } Task;
 
 /* ---- taking ---- */
@@ -143,6 +148,7 @@ take_task(const Worker *worker, Task *task)
 			task->description = describe_activity(response);
 	}
 	xact_end_step();
+	task->held = call.tasks_held;
 	return task->token.len > 0;
 }
 
@@ -281,6 +287,15 @@ do_task(const Worker *worker, const Task *task)
 
 /* ---- the loop ---- */
 
+/* Sleeps until it is time to look for a task; false once the deadline is past. */
+static bool
+wait_for_task(bool held, TimestampTz deadline)
+{
+	TimestampTz retry = held ? clock_now() + HELD_RETRY : DT_NOEND;
+
+	return wake_wait(Min(deadline, retry), wait_event(WAIT_EVENT_QUEUE)) || retry < deadline;
+}
+
 /* The statement that calls "name", however it is written. */
 static char *
 handler_statement(const char *name)
@@ -359,7 +374,7 @@ temporal_work(PG_FUNCTION_ARGS)
 			wake_register(WAKE_QUEUE, queue_id);
 			registered = true;
 		}
-		else if (!wake_wait(idle_deadline, wait_event(WAIT_EVENT_QUEUE)))
+		else if (!wait_for_task(task.held, idle_deadline))
 			break;
 	}
 	if (registered)

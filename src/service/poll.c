@@ -15,7 +15,9 @@
 #include "utils/timestamp.h"
 #include "wake/wake.h"
 
-#define OBSOLETE_AT_A_TIME 16
+/* How many offers are looked at: the first, then more at a time. */
+#define PEEK_GROWTH 16
+#define PEEK_MAX 256
 #define CLAIMS_A_BOUND 32
 
 static void
@@ -39,23 +41,39 @@ note_claim(const TaskRow *task, int attempt)
 }
 
 /*
- * Raises the bound below which claims need not look.
+ * Raises the bound below which claims need not look, and notes whether there
+ * are offers although none could be taken.
  *
- * Only with a snapshot that was taken after the bound was read; one that found
- * something looks at what is left only once in a while.
+ * An offer that somebody holds, by its own row or by its run, stays above the
+ * bound: nobody tells us when it is given back.  Only with a snapshot that was
+ * taken after the bound was read; a claim that found something looks at what
+ * is left only once in a while.
  */
 static void
 end_claim(ServiceCall *call, int kind, const char *queue, TimestampTz bound, bool found)
 {
 	static unsigned claims = 0;
-	TimestampTz oldest = 0;
+	TimestampTz oldest;
 
 	if (IsolationUsesXactSnapshot() || (found && ++claims % CLAIMS_A_BOUND != 0))
 		return;
-	if (found)
-		oldest = store_oldest_task(&call->namespace->id, kind, queue, bound);
+	oldest = store_oldest_task(&call->namespace->id, kind, queue, bound);
 	wake_raise_bound(ident_queue(&call->namespace->id, kind, queue),
 					 oldest != 0 ? oldest : call->now);
+	call->tasks_held = !found && oldest != 0;
+}
+
+/*
+ * Whether to look again after none of "tasks" could be taken: there are fewer
+ * since some were dropped, or there are more behind those that are held.
+ */
+static bool
+look_further(const List *tasks, bool dropped, int *limit)
+{
+	if (!dropped && (list_length(tasks) < *limit || *limit >= PEEK_MAX))
+		return false;
+	*limit = Min(*limit * PEEK_GROWTH, PEEK_MAX);
+	return true;
 }
 
 /*
@@ -118,6 +136,7 @@ poll_workflow(ServiceCall *call, const Pb__PollWorkflowTaskQueueRequest *request
 	uint64		queue_id = ident_queue(&call->namespace->id, QUEUE_TYPE(WORKFLOW), queue);
 	TimestampTz bound = wake_lower_bound(queue_id);
 	int			limit = 1;
+	List	   *tasks;
 	bool		dropped;
 
 	do
@@ -125,8 +144,8 @@ poll_workflow(ServiceCall *call, const Pb__PollWorkflowTaskQueueRequest *request
 		ListCell   *cell;
 
 		dropped = false;
-		foreach(cell, store_peek_tasks(&call->namespace->id, QUEUE_TYPE(WORKFLOW), queue,
-									   limit, bound))
+		tasks = store_peek_tasks(&call->namespace->id, QUEUE_TYPE(WORKFLOW), queue, limit, bound);
+		foreach(cell, tasks)
 		{
 			TaskRow    *task = lfirst(cell);
 			bool		obsolete;
@@ -154,8 +173,7 @@ poll_workflow(ServiceCall *call, const Pb__PollWorkflowTaskQueueRequest *request
 			end_claim(call, QUEUE_TYPE(WORKFLOW), queue, bound, true);
 			return answer;
 		}
-		limit = OBSOLETE_AT_A_TIME;
-	} while (dropped);
+	} while (look_further(tasks, dropped, &limit));
 	end_claim(call, QUEUE_TYPE(WORKFLOW), queue, bound, false);
 	return NULL;
 }
@@ -214,6 +232,7 @@ poll_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request
 	uint64		queue_id = ident_queue(&call->namespace->id, QUEUE_TYPE(ACTIVITY), queue);
 	TimestampTz bound = wake_lower_bound(queue_id);
 	int			limit = 1;
+	List	   *tasks;
 	bool		dropped;
 
 	do
@@ -221,8 +240,8 @@ poll_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request
 		ListCell   *cell;
 
 		dropped = false;
-		foreach(cell, store_peek_tasks(&call->namespace->id, QUEUE_TYPE(ACTIVITY), queue,
-									   limit, bound))
+		tasks = store_peek_tasks(&call->namespace->id, QUEUE_TYPE(ACTIVITY), queue, limit, bound);
+		foreach(cell, tasks)
 		{
 			TaskRow    *task = lfirst(cell);
 			bool		obsolete;
@@ -246,8 +265,7 @@ poll_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request
 			end_claim(call, QUEUE_TYPE(ACTIVITY), queue, bound, true);
 			return &answer_activity_task(call, state, activity)->base;
 		}
-		limit = OBSOLETE_AT_A_TIME;
-	} while (dropped);
+	} while (look_further(tasks, dropped, &limit));
 	end_claim(call, QUEUE_TYPE(ACTIVITY), queue, bound, false);
 	return NULL;
 }

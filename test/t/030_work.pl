@@ -1,4 +1,5 @@
-# A worker's session ends when its client is killed, idle or busy.
+# CALL temporal.work(): its session ends with its client, idle or busy, and a
+# task that somebody holds is taken when it is free.
 
 use strict;
 use warnings;
@@ -70,5 +71,15 @@ $blocker->quit;
 worker_ends('its session ends when it is killed and the task is done');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM done'), '1', 'it did not take another task');
 is($node->safe_psql('postgres', 'SELECT backlog FROM temporal.task_queues'), '1', 'which is there for others');
+
+$blocker = $node->background_psql('postgres');
+$blocker->query_safe("BEGIN; SELECT temporal.signal_workflow(workflow_id, 's') FROM temporal.workflows WHERE status = 'Running'");
+$worker = start_worker();
+ok(worker_waits_for('Extension'), 'a worker waits for a task that somebody holds');
+$blocker->query_safe('COMMIT');
+$blocker->quit;
+ok($node->poll_query_until('postgres', 'SELECT count(*) = 2 FROM done'), 'it takes it when it is free');
+$worker->kill_kill(grace => 0);
+worker_ends('its session ends');
 
 done_testing();
