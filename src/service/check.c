@@ -9,6 +9,7 @@
 #define ID_LIMIT 1000
 #define MAX_LINKS 10
 #define MAX_LINK_SIZE 4000
+#define NAMESPACE_STATE(name) PB__NAMESPACE_STATE__NAMESPACE_STATE_##name
 
 /* service_check_id -- what is wrong with an identifier, or NULL. */
 const char *
@@ -78,6 +79,20 @@ check_links(size_t n, Pb__Link *const *links)
 		if (protobuf_c_message_get_packed_size(&links[i]->base) > MAX_LINK_SIZE)
 			return psprintf("link exceeds allowed size of %d", MAX_LINK_SIZE);
 	return NULL;
+}
+
+/* service_check_namespace -- one that is deprecated starts nothing new. */
+void
+service_check_namespace(const Namespace *namespace, bool starting)
+{
+	if (namespace->state == NAMESPACE_STATE(REGISTERED) ||
+		(namespace->state == NAMESPACE_STATE(DEPRECATED) && !starting))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_TEMPORAL_FAILED_PRECONDITION),
+			 errmsg("Namespace has invalid state: %s. Must be %s for this operation.",
+					enum_short_name(&pb__namespace_state__descriptor, namespace->state),
+					starting ? "Registered" : "Registered or Deprecated")));
 }
 
 /* service_check_request -- the fields that mean the same in every request. */

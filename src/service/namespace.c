@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
 #include "base/compat.h"
 #include "proto/wire.h"
 #include "service/service.h"
@@ -181,6 +182,19 @@ service_describe_namespace(ServiceCall *call, const void *message)
 	return &describe(call->namespace)->base;
 }
 
+/* The name that the page before ended with; empty on the first page. */
+static char *
+page_token(const ProtobufCBinaryData *token)
+{
+	if (token->len == 0)
+		return "";
+	if (pg_encoding_verifymbstr(PG_UTF8, (const char *) token->data, token->len) != token->len)
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
+				 errmsg("Invalid NextPageToken.")));
+	return pnstrdup((const char *) token->data, token->len);
+}
+
 /* The built-in namespace comes first unless it has a row of its own. */
 ProtobufCMessage *
 service_list_namespaces(ServiceCall *call, const void *message)
@@ -188,8 +202,7 @@ service_list_namespaces(ServiceCall *call, const void *message)
 	const Pb__ListNamespacesRequest *request = message;
 	Pb__ListNamespacesResponse *response = proto_new(&pb__list_namespaces_response__descriptor);
 	int			limit = request->page_size <= 0 ? DEFAULT_PAGE : Min(request->page_size, MAX_PAGE);
-	char	   *after = pnstrdup((const char *) request->next_page_token.data,
-								 request->next_page_token.len);
+	char	   *after = page_token(&request->next_page_token);
 	List	   *namespaces = store_list_namespaces(after, limit);
 	Namespace  *built_in = store_find_namespace("default");
 	bool		full = list_length(namespaces) == limit;
@@ -241,6 +254,20 @@ merge_info(Pb__UpdateNamespaceInfo *stored, const Pb__UpdateNamespaceInfo *chang
 	}
 }
 
+/* What is deleted stays so. */
+static void
+change_state(Namespace *namespace, int state)
+{
+	if (state == 0 || state == namespace->state)
+		return;
+	if (namespace->state == STATE(DELETED) ||
+		(state != STATE(REGISTERED) && state != STATE(DEPRECATED) && state != STATE(DELETED)))
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
+				 errmsg("Invalid namespace state update.")));
+	namespace->state = state;
+}
+
 ProtobufCMessage *
 service_update_namespace(ServiceCall *call, const void *message)
 {
@@ -258,8 +285,7 @@ service_update_namespace(ServiceCall *call, const void *message)
 	if (request->update_info != NULL)
 	{
 		merge_info(info, request->update_info);
-		if (request->update_info->state != 0)
-			namespace->state = request->update_info->state;
+		change_state(namespace, request->update_info->state);
 	}
 	if (request->config != NULL && request->config->workflow_execution_retention_ttl != NULL)
 		namespace->retention = check_retention(request->config->workflow_execution_retention_ttl);

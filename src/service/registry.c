@@ -136,16 +136,14 @@ service_use_namespace(ServiceCall *call, const char *name)
 				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
 				 errmsg("Namespace not set on request.")));
 	call->namespace = store_find_namespace(name);
-	if (call->namespace != NULL &&
+	if (call->namespace == NULL ||
 		call->namespace->state == PB__NAMESPACE_STATE__NAMESPACE_STATE_DELETED)
-		call->namespace = NULL;
-	if (call->namespace == NULL)
-	{
 		service_authorize(call, RIGHT_ANY, NULL);
+	if (call->namespace == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_NAMESPACE_NOT_FOUND),
 				 errmsg("Namespace %s is not found.", name)));
-	}
+	service_check_namespace(call->namespace, false);
 }
 
 ProtobufCMessage *

@@ -93,6 +93,7 @@ extern void service_require_id(const char *value, const char *what);
 extern void service_limit_id(const char *value, const char *what);
 extern void service_limit_input(const Pb__Payloads *input, const Pb__Header *header);
 extern void service_limit_memo(const Pb__Memo *memo);
+extern void service_check_namespace(const Namespace *namespace, bool starting);
 extern void service_check_request(const ProtobufCMessage *request);
 
 /* ---- token.c ---- */

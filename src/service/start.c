@@ -124,6 +124,7 @@ check_available(const Pb__StartWorkflowExecutionRequest *request)
 static void
 normalise(ServiceCall *call, Pb__StartWorkflowExecutionRequest *request, bool with_signal)
 {
+	service_check_namespace(call->namespace, true);
 	service_require_id(request->workflow_id, "WorkflowId");
 	refuse(core_check_retry_policy(request->retry_policy));
 	check_duration(request->workflow_start_delay, "WorkflowStartDelay");

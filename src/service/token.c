@@ -83,6 +83,7 @@ token_unpack(ServiceCall *call, const ProtobufCBinaryData *bytes, bool activity,
 	namespace = call->namespace != NULL ? call->namespace : store_find_namespace_id(&key->namespace_id);
 	if (namespace == NULL)
 		bad_token();
+	service_check_namespace(namespace, false);
 	call->namespace = namespace;
 	service_authorize(call, RIGHT_ANY, NULL);
 	return token;
