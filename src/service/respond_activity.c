@@ -251,6 +251,11 @@ check_failure(const Pb__Failure *failure)
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
 				 errmsg("Failure must have ApplicationFailureInfo.")));
+	if (failure != NULL &&
+		!proto_duration_valid(failure->application_failure_info->next_retry_delay))
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
+				 errmsg("An invalid NextRetryDelay is set on failure.")));
 }
 
 ProtobufCMessage *

@@ -203,10 +203,24 @@ start_eager(Transition *transition, const char *identity)
 }
 
 static void
+check_sticky(const Pb__StickyExecutionAttributes *sticky)
+{
+	if (sticky == NULL)
+		return;
+	if (sticky->worker_task_queue != NULL)
+		service_limit_id(sticky->worker_task_queue->name, "StickyAttributes.WorkerTaskQueue");
+	if (!proto_duration_valid(sticky->schedule_to_start_timeout))
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
+				 errmsg("An invalid StickyAttributes.ScheduleToStartTimeout is set on request.")));
+}
+
+static void
 check_completion(const Pb__RespondWorkflowTaskCompletedRequest *request)
 {
 	const char *problem;
 
+	check_sticky(request->sticky_attributes);
 	if (request->intermediate_page || request->page_number != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_FAILED_PRECONDITION),

@@ -67,6 +67,10 @@ service_describe_task_queue(ServiceCall *call, const void *message)
 	int			kind = request->task_queue_type == 0 ? QUEUE_TYPE(WORKFLOW) : request->task_queue_type;
 
 	require_queue(request->task_queue);
+	if (kind != QUEUE_TYPE(WORKFLOW) && kind != QUEUE_TYPE(ACTIVITY) && kind != QUEUE_TYPE(NEXUS))
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
+				 errmsg("Invalid TaskQueueType.")));
 	describe_pollers(call, ident_queue(&call->namespace->id, kind, request->task_queue->name),
 					 response);
 	if (request->report_stats)
