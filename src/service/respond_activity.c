@@ -35,7 +35,8 @@ find_by_token(ServiceCall *call, const ProtobufCBinaryData *bytes, LockMode run_
 	Pbi__TaskToken *token = token_unpack(call, bytes, true, &key);
 
 	target.state = store_load_run(&key, run_lock);
-	if (target.state == NULL || !state_is_open(target.state))
+	if (target.state == NULL || !state_is_open(target.state) ||
+		strcmp(target.state->workflow_id, token->workflow_id) != 0)
 		activity_not_found();
 	target.activity = store_load_activity(target.state, token->scheduled_event_id, LOCK_WAIT);
 	if (target.activity == NULL)

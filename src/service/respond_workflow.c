@@ -34,6 +34,7 @@ lock_task(ServiceCall *call, const ProtobufCBinaryData *bytes)
 	service_authorize(call, RIGHT_WORKER, state->info->task_queue);
 	task = state->run->workflow_task;
 	if (!state_is_open(state) || !state_task_started(state) ||
+		strcmp(state->workflow_id, token->workflow_id) != 0 ||
 		task->scheduled_event_id != token->scheduled_event_id ||
 		task->started_event_id != token->started_event_id ||
 		task->attempt != token->attempt || task->started_time != token->started_time)
