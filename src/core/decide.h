@@ -234,6 +234,7 @@ extern Pb__Failure *core_server_failure(const char *message, bool non_retryable)
 extern Pb__Failure *core_timeout_failure(const char *message, Pb__TimeoutType type,
 										 const Pb__Payloads *heartbeat_details,
 										 const Pb__Failure *cause);
+extern Pb__Failure *core_clamp_failure(const Pb__Failure *failure);
 extern Pb__Failure *core_shorten_failure(const Pb__Failure *failure, size_t limit);
 extern Pb__Payload *core_text_payload(const char *text);
 extern Pb__Payload *core_json_payload(const char *json);

@@ -408,7 +408,7 @@ Pb__RetryState
 core_fail_activity(Transition *transition, PendingActivity *activity,
 				   const Pb__Failure *failure, const char *identity)
 {
-	Pb__RetryState state = fail_attempt(transition, activity, failure, identity);
+	Pb__RetryState state = fail_attempt(transition, activity, core_clamp_failure(failure), identity);
 
 	if (state != RETRY_STATE(IN_PROGRESS))
 		core_want_workflow_task(transition);

@@ -63,7 +63,7 @@ started_event(const ExecutionState *state, const StartParameters *parameters, Ti
 	attributes->workflow_execution_expiration_time = proto_timestamp(info->execution_expiration);
 	attributes->first_workflow_task_backoff =
 		proto_duration(info->execution_time - info->start_time);
-	attributes->continued_failure = request->continued_failure;
+	attributes->continued_failure = core_clamp_failure(request->continued_failure);
 	attributes->last_completion_result = request->last_completion_result;
 	attributes->memo = request->memo;
 	attributes->search_attributes = request->search_attributes;
@@ -195,7 +195,7 @@ close_failed(Transition *transition, const Pb__Command *command, CommandContext 
 	if (too_large(&failure->base))
 		return refuse_large(error, CAUSE(BAD_FAIL_WORKFLOW_EXECUTION_ATTRIBUTES),
 							"FailWorkflowExecutionCommandAttributes.Failure");
-	attributes->failure = failure;
+	attributes->failure = core_clamp_failure(failure);
 	attributes->retry_state = RETRY_STATE(RETRY_POLICY_NOT_SET);
 	attributes->workflow_task_completed_event_id = context->completed_event_id;
 	event->user_metadata = command->user_metadata;

@@ -234,7 +234,7 @@ core_record_marker(Transition *transition, const Pb__Command *command, CommandCo
 	attributes->n_details = from->n_details;
 	attributes->details = palloc(from->n_details * sizeof(void *));
 	attributes->header = from->header;
-	attributes->failure = from->failure;
+	attributes->failure = core_clamp_failure(from->failure);
 	attributes->workflow_task_completed_event_id = context->completed_event_id;
 	for (size_t i = 0; i < from->n_details; i++)
 	{

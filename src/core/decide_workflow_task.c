@@ -321,7 +321,7 @@ core_fail_workflow_task(Transition *transition, Pb__WorkflowTaskFailedCause caus
 		attributes->scheduled_event_id = task->scheduled_event_id;
 		attributes->started_event_id = task->started_event_id;
 		attributes->cause = cause;
-		attributes->failure = unconstify(Pb__Failure *, failure);
+		attributes->failure = core_clamp_failure(failure);
 		attributes->identity = identity;
 		transition_append(transition, event);
 	}

@@ -9,6 +9,12 @@
 #include "proto/time.h"
 #include "utils/json.h"
 
+/*
+ * Answers put up to seven messages around a failure, and a payload of its last
+ * cause is four messages deep: within PROTO_MAX_DEPTH, as clients demand.
+ */
+#define MAX_CAUSES 80
+
 Pb__Failure *
 core_server_failure(const char *message, bool non_retryable)
 {
@@ -20,6 +26,34 @@ core_server_failure(const char *message, bool non_retryable)
 	failure->server_failure_info = proto_new(&pb__server_failure_info__descriptor);
 	failure->server_failure_info->non_retryable = non_retryable;
 	return failure;
+}
+
+/*
+ * core_clamp_failure -- the failure with as many causes as can be kept.
+ *
+ * What a client may send is nested less deeply than what it gets back, in the
+ * event of a history.
+ */
+Pb__Failure *
+core_clamp_failure(const Pb__Failure *failure)
+{
+	const Pb__Failure *last = failure;
+	Pb__Failure *result;
+	Pb__Failure **link = &result;
+
+	for (int i = 0; i <= MAX_CAUSES && last != NULL; i++)
+		last = last->cause;
+	if (last == NULL)
+		return unconstify(Pb__Failure *, failure);
+	for (int i = 0; i < MAX_CAUSES; i++)
+	{
+		*link = palloc(sizeof(Pb__Failure));
+		**link = *failure;
+		link = &(*link)->cause;
+		failure = failure->cause;
+	}
+	*link = core_server_failure("Further causes are left out.", false);
+	return result;
 }
 
 Pb__Failure *
