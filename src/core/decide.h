@@ -13,6 +13,7 @@
 #include "proto/service.pb-c.h"
 
 #define BLOB_LIMIT (2 * 1024 * 1024)
+#define ID_LIMIT 1000
 #define HISTORY_SERVICE "history-service"
 
 /* Why a command was refused. */

@@ -14,7 +14,6 @@
 #define MAX_PENDING_ACTIVITIES 2000
 /* A failure kept for the next attempt must not grow the row without bound. */
 #define LAST_FAILURE_LIMIT 4096
-#define ID_LIMIT 1000
 #define NOT_STARTED_DETAILS "ACTIVITY_ID_NOT_STARTED"
 #define SESSION_GONE "session of the worker has ended"
 #define NO_TIME_LEFT "Not enough time to schedule next retry before activity ScheduleToClose timeout, giving up retrying"

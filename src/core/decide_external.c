@@ -11,7 +11,6 @@
 #include "proto/time.h"
 
 #define MAX_PENDING_EXTERNAL 2000
-#define ID_LIMIT 1000
 
 /* What is wrong with a target, or NULL. */
 static const char *

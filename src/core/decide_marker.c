@@ -224,6 +224,9 @@ core_record_marker(Transition *transition, const Pb__Command *command, CommandCo
 	if (from->marker_name[0] == '\0')
 		return command_refuse(error, CAUSE(BAD_RECORD_MARKER_ATTRIBUTES),
 							  "MarkerName is not set on RecordMarkerCommand.");
+	if (strlen(from->marker_name) > ID_LIMIT)
+		return command_refuse(error, CAUSE(BAD_RECORD_MARKER_ATTRIBUTES),
+							  "MarkerName on RecordMarkerCommand exceeds length limit.");
 	if (protobuf_c_message_get_packed_size(&from->base) > BLOB_LIMIT)
 	{
 		error->terminate = true;

@@ -7,7 +7,6 @@
 #include "core/decide.h"
 #include "proto/time.h"
 
-#define ID_LIMIT 1000
 
 bool
 core_start_timer(Transition *transition, const Pb__Command *command, CommandContext *context,

@@ -6,7 +6,6 @@
 
 #include "service/service.h"
 
-#define ID_LIMIT 1000
 #define MAX_LINKS 10
 #define MAX_LINK_SIZE 4000
 #define NAMESPACE_STATE(name) PB__NAMESPACE_STATE__NAMESPACE_STATE_##name
