@@ -170,6 +170,11 @@ extern Pb__SearchAttributes *core_type_search_attributes(const Pb__SearchAttribu
 extern Pb__Payload *core_keyword_list(const char *json);
 extern List *core_system_attributes(void);
 
+/* ---- attribute_value.c ---- */
+
+extern bool core_attribute_value_fits(const Pb__Payload *payload, int type);
+extern bool core_attribute_removed(const Pb__Payload *payload);
+
 /* ---- decide_external.c ---- */
 
 extern bool core_signal_external(Transition *transition, const Pb__Command *command,

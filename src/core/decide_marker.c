@@ -141,33 +141,6 @@ core_keyword_list(const char *json)
 	return typed_payload(core_json_payload(json), TYPE(KEYWORD_LIST));
 }
 
-/* The first byte that is not blank: enough to tell the kinds of JSON apart. */
-static char
-json_kind(const Pb__Payload *payload)
-{
-	for (size_t i = 0; i < payload->data.len; i++)
-		if (strchr(" \t\r\n", payload->data.data[i]) == NULL)
-			return (char) payload->data.data[i];
-	return '\0';
-}
-
-static bool
-kind_fits(char kind, int type)
-{
-	bool		number = kind == '-' || (kind >= '0' && kind <= '9');
-
-	switch (type)
-	{
-		case TYPE(INT):
-		case TYPE(DOUBLE):
-			return number || kind == '[' || kind == 'n';
-		case TYPE(BOOL):
-			return kind == 't' || kind == 'f' || kind == '[' || kind == 'n';
-		default:
-			return kind == '"' || kind == '[' || kind == 'n';
-	}
-}
-
 /* core_check_search_attributes -- what is wrong with them, or NULL. */
 const char *
 core_check_search_attributes(const Pb__SearchAttributes *attributes, const List *types)
@@ -193,24 +166,13 @@ core_check_search_attributes(const Pb__SearchAttributes *attributes, const List 
 		if (value->data.len > SEARCH_ATTRIBUTE_VALUE_LIMIT)
 			return psprintf("search attribute %s value size %zu exceeds size limit %d",
 							name, value->data.len, SEARCH_ATTRIBUTE_VALUE_LIMIT);
-		if (value->data.len > 0 && !kind_fits(json_kind(value), type))
+		if (!core_attribute_value_fits(value, type))
 			return psprintf("invalid value for search attribute %s", name);
 	}
 	if (protobuf_c_message_get_packed_size(&attributes->base) > SEARCH_ATTRIBUTES_LIMIT)
 		return psprintf("total size of search attributes exceeds size limit %d",
 						SEARCH_ATTRIBUTES_LIMIT);
 	return NULL;
-}
-
-/* Nothing, null and an empty list all mean: remove. */
-static Pb__Payload *
-value_or_removal(Pb__Payload *payload)
-{
-	if (payload == NULL || payload->data.len == 0 || json_kind(payload) == 'n')
-		return NULL;
-	if (payload->data.len == 2 && memcmp(payload->data.data, "[]", 2) == 0)
-		return NULL;
-	return payload;
 }
 
 bool
@@ -279,7 +241,7 @@ core_upsert_search_attributes(Transition *transition, const Pb__Command *command
 	transition_append(transition, event);
 	for (size_t i = 0; i < from->n_indexed_fields; i++)
 		transition_set_search_attribute(transition, from->indexed_fields[i]->key,
-										value_or_removal(from->indexed_fields[i]->value));
+										from->indexed_fields[i]->value);
 	return true;
 }
 

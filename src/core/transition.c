@@ -218,7 +218,7 @@ transition_set_search_attribute(Transition *transition, const char *name, Pb__Pa
 	FieldChange *change = palloc(sizeof(FieldChange));
 
 	change->name = name;
-	change->payload = payload;
+	change->payload = core_attribute_removed(payload) ? NULL : payload;
 	transition->search_attributes = lappend(transition->search_attributes, change);
 }
 
