@@ -10,7 +10,7 @@ BEGIN;
 \endif
 \if :{?steps}
 \else
-	\set steps 200
+	\set steps 500
 \endif
 SELECT plan(cardinality(:'seeds'::float8[]));
 
@@ -178,7 +178,7 @@ BEGIN
 			|| 'complete complete complete complete fail signal signal cancel skip skip '
 			|| 'act-poll act-poll act-poll act-done act-done act-fail act-cancel act-beat'
 			|| CASE WHEN random() < 0.1 THEN ' terminate' ELSE '' END), pg_temp.choice('v w')), 2000);
-		CONTINUE WHEN i % 4 <> 0;
+		CONTINUE WHEN i % 10 <> 0;
 		FOR run IN SELECT workflow_id, run_id::text FROM temporal.execution WHERE close_time IS NULL
 				OR close_time > t.now() - interval '9 s' LOOP
 			problems := t.problems(run.workflow_id, run.run_id);
