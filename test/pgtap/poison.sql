@@ -1,0 +1,37 @@
+-- A deadline or an effect that fails is pushed back and recorded, and starves
+-- nobody.
+BEGIN;
+\ir include/worker.sql
+SELECT plan(9);
+
+-- A workflow with a timer, and before it in the order of firing two rows that
+-- cannot be fired: their namespace does not exist.
+SELECT t.run('healthy', t.start_timer('t', '1s'));
+INSERT INTO temporal.timer (shard, fire_at, run_id, kind, event_id, namespace_id)
+	VALUES (0, '2001-01-01', gen_random_uuid(), 1, 0, gen_random_uuid()),
+		(0, '2001-01-01', gen_random_uuid(), 99, 0, '64656661-756c-8474-8000-000000000001');
+
+SET LOCAL temporal.clock_offset = '2s';
+SELECT ok(temporal.tick() >= 3, 'all due rows are looked at');
+SELECT t.history_is('healthy', 'P, 5 TIMER_START, 6 TIMER_FIRED, 7 WFT_SCHED',
+	'the healthy timer has fired');
+SELECT is(count(*), 2::bigint, 'the poison rows are still there')
+	FROM temporal.timer WHERE failures = 1;
+SELECT ok(bool_and(fire_at > clock_timestamp() + '2s'), 'and are tried later')
+	FROM temporal.timer WHERE failures = 1;
+SELECT is(array_agg(error ORDER BY error),
+	ARRAY['namespace of a timer does not exist', 'timer has kind 99'], 'with what went wrong')
+	FROM temporal.timer WHERE failures = 1;
+SELECT is(count(*), 2::bigint, 'status() says so')
+	FROM temporal.status() WHERE problem = 'failing timer';
+SELECT is(temporal.tick(), 0, 'nothing is due at once');
+
+SET LOCAL temporal.clock_offset = '4s';
+SELECT temporal.tick();
+SELECT is(count(*), 2::bigint, 'a second failure is counted')
+	FROM temporal.timer WHERE failures = 2;
+SELECT ok(min(fire_at) - clock_timestamp() > '5s', 'and waited for longer')
+	FROM temporal.timer WHERE failures = 2;
+
+SELECT * FROM finish();
+ROLLBACK;
