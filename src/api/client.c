@@ -225,8 +225,9 @@ temporal_history(PG_FUNCTION_ARGS)
 		MemoryContextSwitchTo(caller);
 		request.next_page_token.len = response->next_page_token.len;
 		request.next_page_token.data = palloc(response->next_page_token.len + 1);
-		memcpy(request.next_page_token.data, response->next_page_token.data,
-			   response->next_page_token.len);
+		if (response->next_page_token.len > 0)
+			memcpy(request.next_page_token.data, response->next_page_token.data,
+				   response->next_page_token.len);
 		MemoryContextReset(page);
 	} while (request.next_page_token.len > 0);
 	MemoryContextDelete(page);

@@ -241,7 +241,8 @@ merge_info(Pb__UpdateNamespaceInfo *stored, const Pb__UpdateNamespaceInfo *chang
 		stored->description = changes->description;
 	if (changes->owner_email[0] != '\0')
 		stored->owner_email = changes->owner_email;
-	memcpy(all, stored->data, stored->n_data * sizeof(void *));
+	for (size_t i = 0; i < stored->n_data; i++)
+		all[i] = stored->data[i];
 	stored->data = all;
 	for (size_t i = 0; i < changes->n_data; i++)
 	{
