@@ -1,0 +1,70 @@
+# script/demo with few orders: it ends well, can be looked into, and leaves
+# nothing behind.
+
+use strict;
+use warnings;
+
+use FindBin;
+use IO::Socket::INET;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $script = "$FindBin::RealBin/../../script";
+my $folder = PostgreSQL::Test::Utils::tempdir_short();
+chomp($ENV{PG_CONFIG} = `which pg_config`);
+
+sub demo
+{
+	my @command = ("$script/demo", @_, '--dir', "$folder/demo");
+	my $status = IPC::Run::run(\@command, '<', \undef, '>', \my $output, '2>', \my $error,
+		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+
+	note $output, $error;
+	return ($status, $output, $error);
+}
+
+sub ask
+{
+	my ($query) = @_;
+	my ($answer) = run_command([ "$script/cluster", 'psql', "$folder/demo/cluster", '-XAtc', $query ]);
+
+	return $answer;
+}
+
+END
+{
+	my $status = $?;
+
+	system_log("$script/demo", 'stop', '--dir', "$folder/demo") if -e "$folder/demo";
+	$? = $status;
+}
+
+my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1) or die "no port: $!";
+my ($status, $output, $error) = demo('--installed', '--port', $listener->sockport);
+ok(!$status, 'a port in use ends it');
+like($error, qr/port \d+ on 127\.0\.0\.1 is in use/, 'and is named');
+ok(!-e "$folder/demo", 'before anything is made');
+($status, $output, $error) = demo('--installed', '--port', 'none', '--orders', 0);
+like($error, qr/there are \d+ orders/, 'one order at least');
+
+($status, $output, $error) = demo('--installed', '--port', 'none', '--orders', 200);
+ok($status, 'it ends well');
+like($output, qr/starts 200 workflows, and is rolled back: 0 workflows/, 'a rollback starts nothing');
+like($output, qr/kill -9 of a worker.*kill -9 of the server.*work goes on/s, 'worker and server were killed');
+like($output, qr/attempt 3, after: the bank of card 0119 does not answer/, 'an order has failed twice');
+like($output, qr/^ *Ada *\| activated *\| welcome mail$/m, 'a customer who activates gets no reminder');
+is( ask('SELECT count(*), count(*) FILTER (WHERE runs = 1 AND charges <= 1 AND shipments <= 1) FROM shop.outcome'),
+	'200|200', 'each order has one workflow, one charge and one shipment at most');
+is( ask(q{SELECT count(*) FROM shop.outcome WHERE (result, charges, paid, shipments) NOT IN
+		(('shipped', 1, amount, 1), ('refunded', 1, 0, 0), ('declined', 0, 0, 0))}),
+	'0', 'each order was paid for and shipped, or neither');
+is(ask('SELECT count(*) > 0 FROM shop.orders WHERE approved_by IS NOT NULL'), 't', 'some were approved');
+is(ask('SELECT count(*) FROM temporal.status()'), '0', 'no problems');
+($status, $output, $error) = demo('--installed', '--port', 'none');
+like($error, qr/the demo is there already/, 'there is one at a time');
+
+($status) = demo('stop');
+ok($status, 'it can be stopped');
+ok(!-e "$folder/demo", 'and is gone');
+
+done_testing();
