@@ -33,7 +33,7 @@ store_current_run(const RunKey *key, const char *workflow_id, bool lock, Current
 		Int16GetDatum(key->shard), uuid_datum(&key->namespace_id), text_datum(workflow_id)
 	};
 
-	if (store_run(lock ? &find_locked : &find, values, NULL) == 0)
+	if (!store_find(lock ? &find_locked : &find, &find, values))
 		return false;
 	current->run_id = store_uuid(0, 1);
 	current->status = store_int16(0, 2);
@@ -117,7 +117,8 @@ store_load_run(const RunKey *key, LockMode mode)
 	Datum		values[] = {key_datums(key)};
 	ExecutionState *state;
 
-	if (store_run(&load[mode], values, NULL) == 0)
+	if (mode == LOCK_SKIP ? store_run(&load[mode], values, NULL) == 0 :
+		!store_find(&load[mode], &load[LOCK_NONE], values))
 		return NULL;
 	state = palloc0(sizeof(ExecutionState));
 	state->key = *key;

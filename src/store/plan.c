@@ -13,6 +13,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_extension.h"
 #include "miscadmin.h"
 #include "optimizer/cost.h"
@@ -22,6 +23,7 @@
 #include "store/plan.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
@@ -102,13 +104,9 @@ store_leave(const StoreScope *scope)
 	store_restore(scope);
 }
 
-/*
- * store_run -- how many rows it returned or changed.
- *
- * SPI hands its rows out in memory of its own; the caller's context stays.
- */
-uint64
-store_run(Statement *statement, const Datum *values, const char *nulls)
+/* SPI hands its rows out in memory of its own; the caller's context stays. */
+static uint64
+execute(Statement *statement, const Datum *values, const char *nulls, bool read_only)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	int			result;
@@ -124,11 +122,42 @@ store_run(Statement *statement, const Datum *values, const char *nulls)
 	}
 	if (SPI_tuptable != NULL)
 		SPI_freetuptable(SPI_tuptable);
-	result = SPI_execute_plan(statement->plan, unconstify(Datum *, values), nulls, false, 0);
+	result = SPI_execute_plan(statement->plan, unconstify(Datum *, values), nulls, read_only, 0);
 	MemoryContextSwitchTo(caller);
 	if (result < 0)
 		elog(ERROR, "could not execute: %s", statement->sql);
 	return SPI_processed;
+}
+
+/* store_run -- how many rows it returned or changed. */
+uint64
+store_run(Statement *statement, const Datum *values, const char *nulls)
+{
+	return execute(statement, values, nulls, false);
+}
+
+/* Is there a row now, whatever the transaction's snapshot shows? */
+static bool
+exists_now(Statement *statement, const Datum *values)
+{
+	uint64		n;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	n = execute(statement, values, NULL, true);
+	PopActiveSnapshot();
+	return n > 0;
+}
+
+bool
+store_find(Statement *lock, Statement *find, const Datum *values)
+{
+	if (store_run(lock, values, NULL) > 0)
+		return true;
+	if (IsolationUsesXactSnapshot() && exists_now(find, values))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update")));
+	return false;
 }
 
 Datum

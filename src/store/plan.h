@@ -25,6 +25,14 @@ typedef struct Statement
  */
 extern uint64 store_run(Statement *statement, const Datum *values, const char *nulls);
 
+/*
+ * Runs a statement that locks one row: false if there is none.
+ *
+ * "find" is the same without the lock.  Under REPEATABLE READ a row may exist
+ * that the caller's snapshot does not show: that is a serialization failure.
+ */
+extern bool store_find(Statement *lock, Statement *find, const Datum *values);
+
 /* Columns of the rows that the last statement returned; numbered from 1. */
 extern Datum store_value(uint64 row, int column, bool *isnull);
 extern int64 store_int64(uint64 row, int column);
