@@ -459,7 +459,7 @@ write_tasks(const Transition *transition)
 		if (task->op == OP_ADD)
 			insert_task(key, task, queue_id);
 		else
-			store_drop_task(&row);
+			store_withdraw_task(&row);
 	}
 }
 
@@ -494,7 +494,7 @@ write_timers(const Transition *transition)
 		if (timer->op == OP_ADD)
 			insert_timer(key, timer);
 		else
-			store_drop_timer(&row);
+			store_withdraw_timer(&row);
 	}
 }
 

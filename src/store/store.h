@@ -173,6 +173,8 @@ extern List *store_due_timers(TimestampTz now, int limit);
 extern List *store_due_siblings(const TimerRow *timer, TimestampTz now);
 extern TimestampTz store_earliest_timer(void);
 extern void store_drop_timer(const TimerRow *timer);
+extern void store_withdraw_timer(const TimerRow *timer);
+extern void store_withdraw_timer(const TimerRow *timer);
 extern void store_delay_timer(const TimerRow *timer, TimestampTz fire_at);
 extern void store_push_back_timer(const TimerRow *timer, TimestampTz fire_at, const char *error);
 

@@ -77,24 +77,40 @@ store_peek_tasks(const pg_uuid_t *namespace_id, int kind, const char *queue, int
 	return tasks;
 }
 
+#define TASK_KEY_SQL \
+	" WHERE shard OPERATOR(pg_catalog.=) $1 AND queue_id OPERATOR(pg_catalog.=) $2" \
+	" AND priority OPERATOR(pg_catalog.=) $3 AND pass OPERATOR(pg_catalog.=) $4" \
+	" AND created_at OPERATOR(pg_catalog.=) $5 AND run_id OPERATOR(pg_catalog.=) $6" \
+	" AND event_id OPERATOR(pg_catalog.=) $7"
+#define TASK_KEY_TYPES \
+	{INT2OID, INT8OID, INT2OID, INT8OID, TIMESTAMPTZOID, UUIDOID, INT8OID}
+#define task_datums(task) \
+	Int16GetDatum((task)->key.shard), Int64GetDatum((int64) (task)->queue_id), \
+	Int16GetDatum((task)->priority), Int64GetDatum((task)->pass), \
+	TimestampTzGetDatum((task)->created_at), uuid_datum(&(task)->key.run_id), \
+	Int64GetDatum((task)->event_id)
+
+/* store_drop_task -- the caller has locked the offer. */
 void
 store_drop_task(const TaskRow *task)
 {
-	static Statement drop = {
-		"DELETE FROM temporal.task WHERE shard OPERATOR(pg_catalog.=) $1"
-		" AND queue_id OPERATOR(pg_catalog.=) $2 AND priority OPERATOR(pg_catalog.=) $3"
-		" AND pass OPERATOR(pg_catalog.=) $4 AND created_at OPERATOR(pg_catalog.=) $5"
-		" AND run_id OPERATOR(pg_catalog.=) $6 AND event_id OPERATOR(pg_catalog.=) $7",
-		7, {INT2OID, INT8OID, INT2OID, INT8OID, TIMESTAMPTZOID, UUIDOID, INT8OID}
-	};
-	Datum		values[] = {
-		Int16GetDatum(task->key.shard), Int64GetDatum((int64) task->queue_id),
-		Int16GetDatum(task->priority), Int64GetDatum(task->pass),
-		TimestampTzGetDatum(task->created_at), uuid_datum(&task->key.run_id),
-		Int64GetDatum(task->event_id)
-	};
+	static Statement drop = {"DELETE FROM temporal.task" TASK_KEY_SQL, 7, TASK_KEY_TYPES};
+	Datum		values[] = {task_datums(task)};
 
 	store_run(&drop, values, NULL);
+}
+
+/* store_withdraw_task -- drops an offer unless a poller has it in hand. */
+void
+store_withdraw_task(const TaskRow *task)
+{
+	static Statement lock = {
+		"SELECT FROM temporal.task" TASK_KEY_SQL " FOR UPDATE SKIP LOCKED", 7, TASK_KEY_TYPES
+	};
+	Datum		values[] = {task_datums(task)};
+
+	if (store_run(&lock, values, NULL) > 0)
+		store_drop_task(task);
 }
 
 /*

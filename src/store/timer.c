@@ -13,6 +13,7 @@
 	" WHERE shard OPERATOR(pg_catalog.=) $1 AND fire_at OPERATOR(pg_catalog.=) $2" \
 	" AND run_id OPERATOR(pg_catalog.=) $3 AND kind OPERATOR(pg_catalog.=) $4" \
 	" AND event_id OPERATOR(pg_catalog.=) $5"
+#define TIMER_KEY_TYPES {INT2OID, TIMESTAMPTZOID, UUIDOID, INT2OID, INT8OID}
 #define timer_datums(timer) \
 	Int16GetDatum((timer)->key.shard), TimestampTzGetDatum((timer)->fire_at), \
 	uuid_datum(&(timer)->key.run_id), Int16GetDatum((timer)->kind), \
@@ -116,16 +117,27 @@ store_earliest_timer(void)
 	return result;
 }
 
+/* store_drop_timer -- the caller has locked the row. */
 void
 store_drop_timer(const TimerRow *timer)
 {
-	static Statement drop = {
-		"DELETE FROM temporal.timer" TIMER_KEY_SQL,
-		5, {INT2OID, TIMESTAMPTZOID, UUIDOID, INT2OID, INT8OID}
-	};
+	static Statement drop = {"DELETE FROM temporal.timer" TIMER_KEY_SQL, 5, TIMER_KEY_TYPES};
 	Datum		values[] = {timer_datums(timer)};
 
 	store_run(&drop, values, NULL);
+}
+
+/* store_withdraw_timer -- drops a row unless it is about to fire. */
+void
+store_withdraw_timer(const TimerRow *timer)
+{
+	static Statement lock = {
+		"SELECT FROM temporal.timer" TIMER_KEY_SQL " FOR UPDATE SKIP LOCKED", 5, TIMER_KEY_TYPES
+	};
+	Datum		values[] = {timer_datums(timer)};
+
+	if (store_run(&lock, values, NULL) > 0)
+		store_drop_timer(timer);
 }
 
 /* Moves a row; two rows of one kind and run become one when they meet. */
