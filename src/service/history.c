@@ -53,7 +53,7 @@ write_token(const ExecutionState *state, int64 next, int64 end, bool reverse, bo
 
 /* The run that the request or its token names. */
 static ExecutionState *
-load_run(const ServiceCall *call, const Pb__WorkflowExecution *execution,
+load_run(ServiceCall *call, const Pb__WorkflowExecution *execution,
 		 const Pbi__HistoryToken *token)
 {
 	Pb__WorkflowExecution pinned = PB__WORKFLOW_EXECUTION__INIT;

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "base/clock.h"
 #include "service/service.h"
 #include "wake/wake.h"
 
@@ -36,9 +37,30 @@ bad_run_id(const char *what)
 			(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT), errmsg("Invalid %s.", what)));
 }
 
+/*
+ * service_lock_run -- NULL if there is no such run.
+ *
+ * Activities that the request is about are locked already.  The time of the
+ * call becomes that of the lock, lest its events be older than those before.
+ */
+ExecutionState *
+service_lock_run(ServiceCall *call, const RunKey *key)
+{
+	ExecutionState *state = store_load_run(key, LOCK_WAIT);
+
+	call->now = clock_now();
+	return state;
+}
+
+static ExecutionState *
+load_run(ServiceCall *call, const RunKey *key, LockMode mode)
+{
+	return mode == LOCK_WAIT ? service_lock_run(call, key) : store_load_run(key, mode);
+}
+
 /* The current run, locked; another may become current while we wait. */
 static ExecutionState *
-load_current(RunKey *key, const char *workflow_id, LockMode mode)
+load_current(ServiceCall *call, RunKey *key, const char *workflow_id, LockMode mode)
 {
 	for (;;)
 	{
@@ -49,7 +71,7 @@ load_current(RunKey *key, const char *workflow_id, LockMode mode)
 		if (!store_current_run(key, workflow_id, false, &current))
 			not_found(workflow_id);
 		key->run_id = current.run_id;
-		state = store_load_run(key, mode);
+		state = load_run(call, key, mode);
 		if (mode == LOCK_NONE && state != NULL)
 			return state;
 		if (state != NULL && state_is_open(state))
@@ -70,7 +92,7 @@ load_current(RunKey *key, const char *workflow_id, LockMode mode)
  * it names none.  Raises "not found".
  */
 ExecutionState *
-service_load_execution(const ServiceCall *call, const Pb__WorkflowExecution *execution,
+service_load_execution(ServiceCall *call, const Pb__WorkflowExecution *execution,
 					   LockMode mode)
 {
 	ExecutionState *state;
@@ -83,10 +105,10 @@ service_load_execution(const ServiceCall *call, const Pb__WorkflowExecution *exe
 	service_require_id(execution->workflow_id, "WorkflowId");
 	key = store_key(&call->namespace->id, execution->workflow_id);
 	if (execution->run_id[0] == '\0')
-		return load_current(&key, execution->workflow_id, mode);
+		return load_current(call, &key, execution->workflow_id, mode);
 	if (!ident_parse_uuid(execution->run_id, &key.run_id))
 		bad_run_id("RunId");
-	state = store_load_run(&key, mode);
+	state = load_run(call, &key, mode);
 	if (state == NULL || strcmp(state->workflow_id, execution->workflow_id) != 0)
 		not_found(execution->workflow_id);
 	return state;
@@ -98,7 +120,7 @@ service_load_execution(const ServiceCall *call, const Pb__WorkflowExecution *exe
  * Open or not is for the caller to see.
  */
 ExecutionState *
-service_lock_open(const ServiceCall *call, const Pb__WorkflowExecution *execution,
+service_lock_open(ServiceCall *call, const Pb__WorkflowExecution *execution,
 				  const char *first_run_id)
 {
 	Pb__WorkflowExecution current = PB__WORKFLOW_EXECUTION__INIT;

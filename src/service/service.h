@@ -75,10 +75,11 @@ extern bool service_allowed(const ServiceCall *call, Right right, const char *ta
 
 /* ---- lookup.c: from names to runs ---- */
 
-extern ExecutionState *service_load_execution(const ServiceCall *call,
+extern ExecutionState *service_lock_run(ServiceCall *call, const RunKey *key);
+extern ExecutionState *service_load_execution(ServiceCall *call,
 											  const Pb__WorkflowExecution *execution,
 											  LockMode mode);
-extern ExecutionState *service_lock_open(const ServiceCall *call,
+extern ExecutionState *service_lock_open(ServiceCall *call,
 										 const Pb__WorkflowExecution *execution,
 										 const char *first_run_id);
 extern void service_commit(ServiceCall *call, Transition *transition);

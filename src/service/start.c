@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "base/clock.h"
 #include "miscadmin.h"
 #include "service/service.h"
 
@@ -285,7 +286,8 @@ start_over_current(ServiceCall *call, const Start *start, RunKey *key, const Cur
 	CurrentRun	now_current;
 
 	old_key.run_id = current->run_id;
-	state = store_load_run(&old_key, LOCK_WAIT);
+	state = service_lock_run(call, &old_key);
+	key->run_id = ident_new_run_id(call->now);
 	if (!store_current_run(key, request->workflow_id, true, &now_current) ||
 		memcmp(&now_current.run_id, &current->run_id, sizeof(pg_uuid_t)) != 0 || state == NULL)
 		return false;
@@ -320,6 +322,18 @@ start_over_current(ServiceCall *call, const Start *start, RunKey *key, const Cur
 	return true;
 }
 
+/* As the first run of its id: whoever else starts one is waited for. */
+static bool
+start_first(ServiceCall *call, const Start *start, RunKey *key, StartResult *result)
+{
+	key->run_id = ident_new_run_id(call->now);
+	if (!store_insert_current(key, start->request->workflow_id))
+		return false;
+	call->now = clock_now();
+	create_run(call, start, key, result);
+	return true;
+}
+
 static StartResult
 start_execution(ServiceCall *call, const Start *start)
 {
@@ -327,20 +341,13 @@ start_execution(ServiceCall *call, const Start *start)
 	RunKey		key = store_key(&call->namespace->id, start->request->workflow_id);
 	CurrentRun	current;
 
-	key.run_id = ident_new_run_id(call->now);
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (store_current_run(&key, start->request->workflow_id, false, &current))
-		{
-			if (start_over_current(call, start, &key, &current, &result))
-				return result;
-		}
-		else if (store_insert_current(&key, start->request->workflow_id))
-		{
-			create_run(call, start, &key, &result);
+		if (store_current_run(&key, start->request->workflow_id, false, &current) ?
+			start_over_current(call, start, &key, &current, &result) :
+			start_first(call, start, &key, &result))
 			return result;
-		}
 	}
 }
 
