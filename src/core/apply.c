@@ -61,6 +61,13 @@ row_present(RowChange change)
 	return change != ROW_DELETED && change != ROW_ABSENT;
 }
 
+/* state_add_activity -- one that was loaded apart from the rest. */
+void
+state_add_activity(ExecutionState *state, PendingActivity *activity)
+{
+	state->activities = lappend(state->activities, activity);
+}
+
 PendingActivity *
 state_find_activity(const ExecutionState *state, int64 scheduled_event_id)
 {

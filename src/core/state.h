@@ -77,6 +77,7 @@ extern bool state_task_pending(const ExecutionState *state);
 extern bool state_task_started(const ExecutionState *state);
 extern bool state_is_sticky(const ExecutionState *state);
 
+extern void state_add_activity(ExecutionState *state, PendingActivity *activity);
 extern PendingActivity *state_find_activity(const ExecutionState *state, int64 scheduled_event_id);
 extern PendingActivity *state_find_activity_id(const ExecutionState *state, const char *activity_id);
 extern PendingTimer *state_find_timer(const ExecutionState *state, const char *timer_id);

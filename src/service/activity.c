@@ -32,41 +32,50 @@ has_type(const PendingActivity *activity, const char *type)
 				  type) == 0;
 }
 
+/* Locks what is selected; the run is not locked yet. */
 static List *
-load_selected(ExecutionState *state, const Selection *selection)
+lock_selected(ExecutionState *state, const Selection *selection)
 {
 	List	   *selected = NIL;
 	ListCell   *cell;
 
 	if (selection->id != NULL)
 	{
-		PendingActivity *activity = store_load_activity_id(state, selection->id);
+		PendingActivity *activity = store_lock_activity_id(&state->key, selection->id);
 
 		return activity == NULL ? NIL : list_make1(activity);
 	}
-	store_load_activities(state, LOCK_WAIT);
+	store_load_activities(state);
 	foreach(cell, state->activities)
-		if (selection->type == NULL || has_type(lfirst(cell), selection->type))
-			selected = lappend(selected, lfirst(cell));
-	return selected;
+	{
+		PendingActivity *activity = lfirst(cell);
+
+		if (selection->type == NULL || has_type(activity, selection->type))
+			selected = lappend(selected, &activity->scheduled_event_id);
+	}
+	return store_lock_activities(&state->key, selected);
 }
 
 static Chosen
-choose(const ServiceCall *call, const Pb__WorkflowExecution *execution, Selection selection)
+choose(ServiceCall *call, const Pb__WorkflowExecution *execution, Selection selection)
 {
-	Chosen		chosen = {NULL, NIL};
+	Chosen		chosen;
+	RunKey		key;
 
 	if ((selection.id == NULL || selection.id[0] == '\0') &&
 		(selection.type == NULL || selection.type[0] == '\0') && !selection.all)
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
 				 errmsg("Either activity id or activity type must be provided.")));
-	chosen.state = service_load_execution(call, execution, LOCK_WAIT);
-	if (!state_is_open(chosen.state))
+	chosen.state = service_load_execution(call, execution, LOCK_NONE);
+	key = chosen.state->key;
+	chosen.activities = lock_selected(chosen.state, &selection);
+	chosen.state = service_lock_run(call, &key);
+	if (chosen.state == NULL || !state_is_open(chosen.state))
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_EXECUTION_CLOSED),
 				 errmsg("workflow execution already completed")));
-	chosen.activities = load_selected(chosen.state, &selection);
+	chosen.state->activities = chosen.activities;
 	if (chosen.activities == NIL && !selection.all)
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_TASK_NOT_FOUND),
@@ -76,7 +85,7 @@ choose(const ServiceCall *call, const Pb__WorkflowExecution *execution, Selectio
 
 /* The one activity that a newer request names. */
 static Chosen
-choose_one(const ServiceCall *call, const char *workflow_id, const char *run_id,
+choose_one(ServiceCall *call, const char *workflow_id, const char *run_id,
 		   const char *activity_id)
 {
 	Pb__WorkflowExecution execution = PB__WORKFLOW_EXECUTION__INIT;

@@ -183,7 +183,7 @@ service_describe_workflow_execution(ServiceCall *call, const void *message)
 	response->workflow_extended_info = describe_extended(state);
 	if (!state_is_open(state))
 		return &response->base;
-	store_load_activities(state, LOCK_NONE);
+	store_load_activities(state);
 	response->pending_activities = palloc((list_length(state->activities) + 1) * sizeof(void *));
 	foreach(cell, state->activities)
 		response->pending_activities[response->n_pending_activities++] =

@@ -3,7 +3,8 @@
  *	  Workers answer activity tasks, by token or by id.
  *
  * A heartbeat locks the activity's row only; what finishes an attempt locks
- * the run first.
+ * the run after it, as a worker does that has taken the activity in the same
+ * transaction.
  */
 #include "postgres.h"
 
@@ -27,45 +28,51 @@ activity_not_found(void)
 			 errmsg("invalid activityID or activity already timed out or invoking workflow is completed")));
 }
 
+/* The locked activity with its run, locked or not. */
 static Target
-find_by_token(ServiceCall *call, const ProtobufCBinaryData *bytes, LockMode run_lock)
+find_run(ServiceCall *call, const RunKey *key, PendingActivity *activity, bool lock_run)
 {
-	Target		target;
+	Target		target = {NULL, activity};
+
+	if (activity == NULL)
+		activity_not_found();
+	service_authorize(call, RIGHT_WORKER, activity->state->task_queue);
+	target.state = lock_run ? service_lock_run(call, key) : store_load_run(key, LOCK_NONE);
+	if (target.state == NULL || !state_is_open(target.state))
+		activity_not_found();
+	state_add_activity(target.state, activity);
+	return target;
+}
+
+static Target
+find_by_token(ServiceCall *call, const ProtobufCBinaryData *bytes, bool lock_run)
+{
 	RunKey		key;
 	Pbi__TaskToken *token = token_unpack(call, bytes, true, &key);
+	Target		target = find_run(call, &key, store_lock_activity(&key, token->scheduled_event_id),
+								  lock_run);
 
-	target.state = store_load_run(&key, run_lock);
-	if (target.state == NULL || !state_is_open(target.state) ||
-		strcmp(target.state->workflow_id, token->workflow_id) != 0)
-		activity_not_found();
-	target.activity = store_load_activity(target.state, token->scheduled_event_id, LOCK_WAIT);
-	if (target.activity == NULL)
-		activity_not_found();
-	service_authorize(call, RIGHT_WORKER, target.activity->state->task_queue);
 	/* The attempt's number does not tell it: a reset begins again with 1. */
 	if (!target.activity->state->started ||
-		target.activity->state->started_time != token->started_time)
+		target.activity->state->started_time != token->started_time ||
+		strcmp(target.state->workflow_id, token->workflow_id) != 0)
 		activity_not_found();
 	return target;
 }
 
 static Target
 find_by_id(ServiceCall *call, const char *workflow_id, const char *run_id,
-		   const char *activity_id, bool needs_start, LockMode run_lock)
+		   const char *activity_id, bool needs_start, bool lock_run)
 {
 	Pb__WorkflowExecution execution = PB__WORKFLOW_EXECUTION__INIT;
+	RunKey		key;
 	Target		target;
 
 	execution.workflow_id = workflow_id;
 	execution.run_id = run_id;
 	service_require_id(activity_id, "ActivityId");
-	target.state = service_load_execution(call, &execution, run_lock);
-	if (!state_is_open(target.state))
-		activity_not_found();
-	target.activity = store_load_activity_id(target.state, activity_id);
-	if (target.activity == NULL)
-		activity_not_found();
-	service_authorize(call, RIGHT_WORKER, target.activity->state->task_queue);
+	key = service_load_execution(call, &execution, LOCK_NONE)->key;
+	target = find_run(call, &key, store_lock_activity_id(&key, activity_id), lock_run);
 	if (needs_start && !target.activity->state->started)
 		activity_not_found();
 	return target;
@@ -104,15 +111,9 @@ heartbeat(ServiceCall *call, Target target, const Pb__Payloads *details)
 static void
 fail_oversized_heartbeat(ServiceCall *call, Target target, const char *identity)
 {
-	ExecutionState *state = store_load_run(&target.state->key, LOCK_WAIT);
-	PendingActivity *activity;
-	Transition *transition;
+	Transition *transition = transition_new(target.state, call->now);
 
-	activity = store_load_activity(state, target.activity->scheduled_event_id, LOCK_WAIT);
-	if (!state_is_open(state) || activity == NULL)
-		activity_not_found();
-	transition = transition_new(state, call->now);
-	core_fail_activity(transition, activity,
+	core_fail_activity(transition, target.activity,
 					   core_server_failure(HEARTBEAT_TOO_LARGE, true), identity);
 	service_commit(call, transition);
 }
@@ -124,8 +125,7 @@ service_record_activity_task_heartbeat(ServiceCall *call, const void *message)
 	Pb__RecordActivityTaskHeartbeatResponse *response =
 		proto_new(&pb__record_activity_task_heartbeat_response__descriptor);
 	bool		oversized = too_large(request->details);
-	Target		target = find_by_token(call, &request->task_token,
-									   oversized ? LOCK_WAIT : LOCK_NONE);
+	Target		target = find_by_token(call, &request->task_token, oversized);
 	HeartbeatAnswer answer = {true, false, false};
 
 	if (oversized)
@@ -146,8 +146,7 @@ service_record_activity_task_heartbeat_by_id(ServiceCall *call, const void *mess
 		proto_new(&pb__record_activity_task_heartbeat_by_id_response__descriptor);
 	bool		oversized = too_large(request->details);
 	Target		target = find_by_id(call, request->workflow_id, request->run_id,
-									request->activity_id, true,
-									oversized ? LOCK_WAIT : LOCK_NONE);
+									request->activity_id, true, oversized);
 	HeartbeatAnswer answer = {true, false, false};
 
 	if (oversized)
@@ -184,7 +183,7 @@ service_respond_activity_task_completed(ServiceCall *call, const void *message)
 {
 	const Pb__RespondActivityTaskCompletedRequest *request = message;
 
-	complete(call, find_by_token(call, &request->task_token, LOCK_WAIT), request->result,
+	complete(call, find_by_token(call, &request->task_token, true), request->result,
 			 request->identity);
 	return proto_new(&pb__respond_activity_task_completed_response__descriptor);
 }
@@ -195,7 +194,7 @@ service_respond_activity_task_completed_by_id(ServiceCall *call, const void *mes
 	const Pb__RespondActivityTaskCompletedByIdRequest *request = message;
 
 	complete(call, find_by_id(call, request->workflow_id, request->run_id, request->activity_id,
-							  false, LOCK_WAIT),
+							  false, true),
 			 request->result, request->identity);
 	return proto_new(&pb__respond_activity_task_completed_by_id_response__descriptor);
 }
@@ -268,7 +267,7 @@ service_respond_activity_task_failed(ServiceCall *call, const void *message)
 	List	   *problems;
 
 	check_failure(request->failure);
-	problems = fail(call, find_by_token(call, &request->task_token, LOCK_WAIT),
+	problems = fail(call, find_by_token(call, &request->task_token, true),
 					request->failure, request->last_heartbeat_details, request->identity);
 	response->n_failures = list_length(problems);
 	response->failures = failure_array(problems);
@@ -285,7 +284,7 @@ service_respond_activity_task_failed_by_id(ServiceCall *call, const void *messag
 
 	check_failure(request->failure);
 	problems = fail(call, find_by_id(call, request->workflow_id, request->run_id,
-									 request->activity_id, true, LOCK_WAIT),
+									 request->activity_id, true, true),
 					request->failure, request->last_heartbeat_details, request->identity);
 	response->n_failures = list_length(problems);
 	response->failures = failure_array(problems);
@@ -317,7 +316,7 @@ service_respond_activity_task_canceled(ServiceCall *call, const void *message)
 {
 	const Pb__RespondActivityTaskCanceledRequest *request = message;
 
-	cancel(call, find_by_token(call, &request->task_token, LOCK_WAIT), request->details,
+	cancel(call, find_by_token(call, &request->task_token, true), request->details,
 		   request->identity);
 	return proto_new(&pb__respond_activity_task_canceled_response__descriptor);
 }
@@ -328,7 +327,7 @@ service_respond_activity_task_canceled_by_id(ServiceCall *call, const void *mess
 	const Pb__RespondActivityTaskCanceledByIdRequest *request = message;
 
 	cancel(call, find_by_id(call, request->workflow_id, request->run_id, request->activity_id,
-							true, LOCK_WAIT),
+							true, true),
 		   request->details, request->identity);
 	return proto_new(&pb__respond_activity_task_canceled_by_id_response__descriptor);
 }

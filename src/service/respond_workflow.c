@@ -5,6 +5,9 @@
  * A completion is tried on the loaded state.  If a command is refused, that
  * state is thrown away, the run is read again (its lock is still held), and
  * the failure of the task is what gets written.
+ *
+ * Activities that the commands cancel are locked before the run: a worker may
+ * be holding one until it has locked the run.
  */
 #include "postgres.h"
 
@@ -19,16 +22,33 @@ task_not_found(void)
 			(errcode(ERRCODE_TEMPORAL_TASK_NOT_FOUND), errmsg("Workflow task not found.")));
 }
 
+/* The activities that a completion cancels (int64 pointers). */
+static List *
+cancelled_activities(size_t n_commands, Pb__Command **commands)
+{
+	List	   *events = NIL;
+
+	for (size_t i = 0; i < n_commands; i++)
+		if (commands[i]->attributes_case ==
+			PB__COMMAND__ATTRIBUTES_REQUEST_CANCEL_ACTIVITY_TASK_COMMAND_ATTRIBUTES)
+			events = lappend(events,
+							 &commands[i]->request_cancel_activity_task_command_attributes->scheduled_event_id);
+	return events;
+}
+
 /* The run, locked, if the token is that of its started workflow task. */
 static ExecutionState *
-lock_task(ServiceCall *call, const ProtobufCBinaryData *bytes)
+lock_task(ServiceCall *call, const ProtobufCBinaryData *bytes, size_t n_commands,
+		  Pb__Command **commands)
 {
 	RunKey		key;
 	Pbi__TaskToken *token = token_unpack(call, bytes, false, &key);
+	List	   *activities;
 	ExecutionState *state;
 	const Pbi__WorkflowTask *task;
 
-	state = store_load_run(&key, LOCK_WAIT);
+	activities = store_lock_activities(&key, cancelled_activities(n_commands, commands));
+	state = service_lock_run(call, &key);
 	if (state == NULL)
 		task_not_found();
 	service_authorize(call, RIGHT_WORKER, state->info->task_queue);
@@ -39,23 +59,14 @@ lock_task(ServiceCall *call, const ProtobufCBinaryData *bytes)
 		task->started_event_id != token->started_event_id ||
 		task->attempt != token->attempt || task->started_time != token->started_time)
 		task_not_found();
+	state->activities = activities;
 	return state;
 }
 
-static int64 *
-boxed(int64 value)
-{
-	int64	   *box = palloc(sizeof(int64));
-
-	*box = value;
-	return box;
-}
-
-/* Loads the pending entities that the commands name. */
+/* Loads the other pending entities that the commands name. */
 static void
 load_named(ExecutionState *state, const Pb__RespondWorkflowTaskCompletedRequest *request)
 {
-	List	   *events = NIL;
 	List	   *activities = NIL;
 	List	   *timers = NIL;
 
@@ -69,10 +80,6 @@ load_named(ExecutionState *state, const Pb__RespondWorkflowTaskCompletedRequest 
 				activities = lappend(activities, unconstify(char *,
 									 command->schedule_activity_task_command_attributes->activity_id));
 				break;
-			case PB__COMMAND__ATTRIBUTES_REQUEST_CANCEL_ACTIVITY_TASK_COMMAND_ATTRIBUTES:
-				events = lappend(events, boxed(
-									 command->request_cancel_activity_task_command_attributes->scheduled_event_id));
-				break;
 			case PB__COMMAND__ATTRIBUTES_START_TIMER_COMMAND_ATTRIBUTES:
 				timers = lappend(timers, unconstify(char *,
 													command->start_timer_command_attributes->timer_id));
@@ -85,7 +92,7 @@ load_named(ExecutionState *state, const Pb__RespondWorkflowTaskCompletedRequest 
 				break;
 		}
 	}
-	store_load_named(state, events, activities, timers);
+	store_load_named(state, activities, timers);
 }
 
 static bool
@@ -256,7 +263,8 @@ ProtobufCMessage *
 service_respond_workflow_task_completed(ServiceCall *call, const void *message)
 {
 	const Pb__RespondWorkflowTaskCompletedRequest *request = message;
-	ExecutionState *state = lock_task(call, &request->task_token);
+	ExecutionState *state = lock_task(call, &request->task_token, request->n_commands,
+									  request->commands);
 	RunKey		key = state->key;
 	TimestampTz original = state->run->workflow_task->original_scheduled_time;
 	CommandError error = {0};
@@ -290,7 +298,7 @@ ProtobufCMessage *
 service_respond_workflow_task_failed(ServiceCall *call, const void *message)
 {
 	const Pb__RespondWorkflowTaskFailedRequest *request = message;
-	ExecutionState *state = lock_task(call, &request->task_token);
+	ExecutionState *state = lock_task(call, &request->task_token, 0, NULL);
 	Transition *transition = transition_new(state, call->now);
 	const Pb__Failure *failure = request->failure;
 

@@ -92,25 +92,19 @@ session_gone(const PendingActivity *activity)
 static Outcome
 drop_activity(const TimerRow *timer)
 {
+	if (!store_delete_orphan_activity(&timer->key, timer->event_id))
+		return ITEM_BUSY;
 	store_drop_timer(timer);
-	store_delete_orphan_activity(&timer->key, timer->event_id);
 	return ITEM_DONE;
-}
-
-/* Does the attempt end now?  That takes the run, not the activity alone. */
-static bool
-attempt_is_over(const PendingActivity *activity, TimestampTz now)
-{
-	return core_activity_has_timeouts(activity, now) || session_gone(activity);
 }
 
 /* The row was due, the activity is locked; true if the activity is over. */
 static bool
-fire_one(const TimerRow *timer, Transition *transition, PendingActivity *activity)
+fire_one(const TimerRow *timer, Transition *transition, PendingActivity *activity, bool gone)
 {
 	store_drop_timer(timer);
 	return row_is_armed(timer, activity->state->timer_armed) &&
-		core_fire_activity_timer(transition, activity, session_gone(activity));
+		core_fire_activity_timer(transition, activity, gone);
 }
 
 /* What else of the run is due, so that its workflow hears of all of it at once. */
@@ -126,48 +120,51 @@ fire_siblings(const ServiceCall *call, const TimerRow *timer, Transition *transi
 		PendingActivity *activity = store_load_activity(transition->state, sibling->event_id,
 														LOCK_SKIP);
 
-		if (activity != NULL && fire_one(sibling, transition, activity))
+		if (activity != NULL && fire_one(sibling, transition, activity, session_gone(activity)))
 			over = true;
 	}
 	return over;
 }
 
 /*
- * A retry that is due or an early alarm needs no more than the activity; what
- * ends an attempt needs the run, locked before the activity.
+ * What ends an attempt needs the run as well; a retry that is due or an early
+ * alarm needs no more than the activity.
  */
 static Outcome
 fire_activity(ServiceCall *call, const TimerRow *timer)
 {
 	bool		busy;
+	bool		gone;
+	bool		ends;
 	bool		over;
-	bool		run_locked = false;
 	ExecutionState *state = store_load_run(&timer->key, LOCK_NONE);
 	PendingActivity *activity;
 	Transition *transition;
 
 	if (state == NULL || !state_is_open(state))
 		return drop_activity(timer);
-	activity = store_load_activity(state, timer->event_id, LOCK_NONE);
+	activity = store_load_activity(state, timer->event_id, LOCK_SKIP);
 	if (activity == NULL)
-		return drop_activity(timer);
-	if (attempt_is_over(activity, call->now))
+	{
+		if (store_load_activity(state, timer->event_id, LOCK_NONE) != NULL)
+			return ITEM_BUSY;
+		store_drop_timer(timer);
+		return ITEM_DONE;
+	}
+	gone = session_gone(activity);
+	ends = gone || core_activity_has_timeouts(activity, call->now);
+	if (ends)
 	{
 		state = lock_run(&timer->key, &busy);
 		if (busy)
 			return ITEM_BUSY;
 		if (state == NULL || !state_is_open(state))
 			return drop_activity(timer);
-		run_locked = true;
+		state_add_activity(state, activity);
 	}
-	state->activities = NIL;
-	activity = store_load_activity(state, timer->event_id, LOCK_SKIP);
-	/* Without the run's lock no attempt may end, whatever happened meanwhile. */
-	if (activity == NULL || (!run_locked && attempt_is_over(activity, call->now)))
-		return ITEM_BUSY;
 	transition = transition_new(state, call->now);
-	over = fire_one(timer, transition, activity);
-	if (run_locked)
+	over = fire_one(timer, transition, activity, gone);
+	if (ends)
 	{
 		if (fire_siblings(call, timer, transition) || over)
 			core_want_workflow_task(transition);
@@ -186,8 +183,8 @@ fire_retention(ServiceCall *call, const TimerRow *timer)
 
 	if (busy)
 		return ITEM_BUSY;
-	if (state != NULL && !state_is_open(state))
-		store_delete_run(&timer->key);
+	if (state != NULL && !state_is_open(state) && !store_delete_run(&timer->key))
+		return ITEM_BUSY;
 	store_drop_timer(timer);
 	return ITEM_DONE;
 }
@@ -366,13 +363,21 @@ lose_claim(ServiceCall *call, const void *item)
 	if (claim->attempt == 0 || call->namespace == NULL)
 		return ITEM_DONE;
 	state = store_load_run(&claim->key, LOCK_SKIP);
-	if (state == NULL || !state_is_open(state))
+	if (state == NULL)
 		return ITEM_DONE;
 	activity = store_load_activity(state, claim->event_id, LOCK_SKIP);
 	if (activity == NULL || activity->state->started ||
 		activity->state->attempt != claim->attempt || activity->state->offered_at == 0)
 		return ITEM_DONE;
 	transition = transition_new(state, call->now);
+	if (!state_is_open(state))
+	{
+		/* The run was closed under the worker, which kept this from going. */
+		activity_withdraw(transition, activity);
+		row_delete(&activity->change);
+		store_commit_activity(transition, activity);
+		return ITEM_DONE;
+	}
 	core_start_activity(transition, activity, "", "");
 	core_fail_activity(transition, activity,
 					   core_server_failure("transaction of the worker was rolled back", false), "");

@@ -127,11 +127,6 @@ write_activity(const ExecutionState *state, const PendingActivity *activity)
 		" AND scheduled_event_id OPERATOR(pg_catalog.=) $4",
 		5, {KEY_TYPES, INT8OID, BYTEAOID}
 	};
-	static Statement delete = {
-		"DELETE FROM temporal.pending_activity" KEY_SQL
-		" AND scheduled_event_id OPERATOR(pg_catalog.=) $4",
-		4, {KEY_TYPES, INT8OID}
-	};
 
 	if (activity->change == ROW_INSERTED)
 	{
@@ -153,13 +148,7 @@ write_activity(const ExecutionState *state, const PendingActivity *activity)
 		store_run(&update, values, NULL);
 	}
 	else if (activity->change == ROW_DELETED)
-	{
-		Datum		values[] = {
-			key_datums(&state->key), Int64GetDatum(activity->scheduled_event_id)
-		};
-
-		store_run(&delete, values, NULL);
-	}
+		store_delete_activity(&state->key, activity->scheduled_event_id);
 }
 
 static void

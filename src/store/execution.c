@@ -163,10 +163,19 @@ store_signal_seen(const RunKey *key, const char *request_id)
 /*
  * store_delete_run -- a closed run disappears, and its workflow id with it if
  * the run is the current one.  The run's row is locked by the caller.
+ *
+ * False if somebody holds one of its activities: not now.
  */
 bool
 store_delete_run(const RunKey *key)
 {
+	static Statement held = {
+		"SELECT FROM temporal.pending_activity" KEY_SQL " AND scheduled_event_id"
+		" OPERATOR(pg_catalog.<>) ALL (ARRAY(SELECT a.scheduled_event_id FROM temporal.pending_activity a"
+		" WHERE a.shard OPERATOR(pg_catalog.=) $1 AND a.namespace_id OPERATOR(pg_catalog.=) $2"
+		" AND a.run_id OPERATOR(pg_catalog.=) $3 FOR UPDATE SKIP LOCKED))",
+		3, {INT2OID, UUIDOID, UUIDOID}
+	};
 	static Statement statements[] = {
 		{"DELETE FROM temporal.pending_activity" KEY_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
 		{"DELETE FROM temporal.pending_timer" KEY_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
@@ -185,9 +194,10 @@ store_delete_run(const RunKey *key)
 		{"DELETE FROM temporal.execution_state" KEY_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
 	};
 	Datum		values[] = {key_datums(key)};
-	uint64		deleted = 0;
 
+	if (store_run(&held, values, NULL) > 0)
+		return false;
 	for (size_t i = 0; i < lengthof(statements); i++)
-		deleted = store_run(&statements[i], values, NULL);
-	return deleted > 0;
+		store_run(&statements[i], values, NULL);
+	return true;
 }

@@ -2,6 +2,10 @@
  * pending.c
  *	  Loading pending activities, timers and external requests: only those a
  *	  request names, so that its cost does not grow with how many there are.
+ *
+ * A worker may hold an activity's row for as long as it works, and needs the
+ * run after that.  So a row is waited for only before its run is locked (the
+ * store_lock functions), and is skipped otherwise.
  */
 #include "postgres.h"
 
@@ -18,7 +22,7 @@
 	KEY_SQL
 
 static PendingActivity *
-activity_row(ExecutionState *state, uint64 row)
+activity_row(uint64 row)
 {
 	PendingActivity *activity = palloc0(sizeof(PendingActivity));
 
@@ -26,52 +30,66 @@ activity_row(ExecutionState *state, uint64 row)
 	activity->activity_id = store_text(row, 2);
 	activity->scheduled = store_message(row, 3, &pb__history_event__descriptor);
 	activity->state = store_message(row, 4, &pbi__activity_state__descriptor);
-	state->activities = lappend(state->activities, activity);
 	return activity;
 }
 
+#define BY_EVENT_SQL ACTIVITY_SQL " AND scheduled_event_id OPERATOR(pg_catalog.=) $4"
+#define BY_ID_SQL ACTIVITY_SQL " AND activity_id OPERATOR(pg_catalog.=) $4"
+#define BY_EVENT_TYPES {INT2OID, UUIDOID, UUIDOID, INT8OID}
+#define BY_ID_TYPES {INT2OID, UUIDOID, UUIDOID, TEXTOID}
+
+/* store_load_activity -- into a state; never waits, so LOCK_WAIT is no mode. */
 PendingActivity *
 store_load_activity(ExecutionState *state, int64 scheduled_event_id, LockMode mode)
 {
-#define ONE_SQL ACTIVITY_SQL " AND scheduled_event_id OPERATOR(pg_catalog.=) $4"
 	static Statement load[] = {
-		[LOCK_NONE] = {ONE_SQL, 4, {INT2OID, UUIDOID, UUIDOID, INT8OID}},
-		[LOCK_WAIT] = {ONE_SQL " FOR UPDATE", 4, {INT2OID, UUIDOID, UUIDOID, INT8OID}},
-		[LOCK_SKIP] = {ONE_SQL " FOR UPDATE SKIP LOCKED", 4, {INT2OID, UUIDOID, UUIDOID, INT8OID}},
+		[LOCK_NONE] = {BY_EVENT_SQL, 4, BY_EVENT_TYPES},
+		[LOCK_SKIP] = {BY_EVENT_SQL " FOR UPDATE SKIP LOCKED", 4, BY_EVENT_TYPES},
 	};
 	Datum		values[] = {key_datums(&state->key), Int64GetDatum(scheduled_event_id)};
+	PendingActivity *activity;
 
-	return store_run(&load[mode], values, NULL) == 0 ? NULL : activity_row(state, 0);
+	Assert(mode != LOCK_WAIT);
+	if (store_run(&load[mode], values, NULL) == 0)
+		return NULL;
+	activity = activity_row(0);
+	state_add_activity(state, activity);
+	return activity;
+}
+
+/* store_lock_activity -- NULL if there is none; its run is not locked yet. */
+PendingActivity *
+store_lock_activity(const RunKey *key, int64 scheduled_event_id)
+{
+	static Statement lock = {BY_EVENT_SQL " FOR UPDATE", 4, BY_EVENT_TYPES};
+	static Statement find = {BY_EVENT_SQL, 4, BY_EVENT_TYPES};
+	Datum		values[] = {key_datums(key), Int64GetDatum(scheduled_event_id)};
+
+	return store_find(&lock, &find, values) ? activity_row(0) : NULL;
 }
 
 PendingActivity *
-store_load_activity_id(ExecutionState *state, const char *activity_id)
+store_lock_activity_id(const RunKey *key, const char *activity_id)
 {
-	static Statement load = {
-		ACTIVITY_SQL " AND activity_id OPERATOR(pg_catalog.=) $4 FOR UPDATE",
-		4, {INT2OID, UUIDOID, UUIDOID, TEXTOID}
-	};
-	Datum		values[] = {key_datums(&state->key), text_datum(activity_id)};
+	static Statement lock = {BY_ID_SQL " FOR UPDATE", 4, BY_ID_TYPES};
+	static Statement find = {BY_ID_SQL, 4, BY_ID_TYPES};
+	Datum		values[] = {key_datums(key), text_datum(activity_id)};
 
-	return store_run(&load, values, NULL) == 0 ? NULL : activity_row(state, 0);
+	return store_find(&lock, &find, values) ? activity_row(0) : NULL;
 }
 
 /* store_load_activities -- all of them, in the order they were scheduled. */
 void
-store_load_activities(ExecutionState *state, LockMode mode)
+store_load_activities(ExecutionState *state)
 {
-#define ALL_SQL ACTIVITY_SQL " ORDER BY scheduled_event_id"
-	static Statement load[] = {
-		[LOCK_NONE] = {ALL_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
-		[LOCK_WAIT] = {ALL_SQL " FOR UPDATE", 3, {INT2OID, UUIDOID, UUIDOID}},
+	static Statement load = {
+		ACTIVITY_SQL " ORDER BY scheduled_event_id", 3, {INT2OID, UUIDOID, UUIDOID}
 	};
 	Datum		values[] = {key_datums(&state->key)};
-	uint64		n;
+	uint64		n = store_run(&load, values, NULL);
 
-	Assert(mode != LOCK_SKIP);
-	n = store_run(&load[mode], values, NULL);
 	for (uint64 i = 0; i < n; i++)
-		activity_row(state, i);
+		state_add_activity(state, activity_row(i));
 }
 
 static Datum
@@ -117,20 +135,38 @@ load_timers(ExecutionState *state, Statement *statement, Datum argument)
 }
 
 /*
- * store_load_named -- the entities that the commands of a completion name.
- *
- * Lists of int64 pointers and of strings.  Activities to be cancelled are
- * locked: a worker may be starting one.
+ * store_lock_activities -- those of the given events (int64 pointers) that are
+ * pending, locked in the order of their events; their run is not locked yet.
  */
-void
-store_load_named(ExecutionState *state, List *scheduled_event_ids, List *activity_ids,
-				 List *timer_ids)
+List *
+store_lock_activities(const RunKey *key, List *scheduled_event_ids)
 {
-	static Statement by_event = {
+	static Statement lock = {
 		ACTIVITY_SQL " AND scheduled_event_id OPERATOR(pg_catalog.=) ANY ($4)"
 		" ORDER BY scheduled_event_id FOR UPDATE",
 		4, {INT2OID, UUIDOID, UUIDOID, INT8ARRAYOID}
 	};
+	List	   *activities = NIL;
+
+	if (scheduled_event_ids != NIL)
+	{
+		Datum		values[] = {key_datums(key), int64_array(scheduled_event_ids)};
+		uint64		n = store_run(&lock, values, NULL);
+
+		for (uint64 i = 0; i < n; i++)
+			activities = lappend(activities, activity_row(i));
+	}
+	return activities;
+}
+
+/*
+ * store_load_named -- the entities that the commands of a completion name.
+ *
+ * Lists of strings.  Activities are loaded to be seen only, not to be changed.
+ */
+void
+store_load_named(ExecutionState *state, List *activity_ids, List *timer_ids)
+{
 	static Statement by_id = {
 		ACTIVITY_SQL " AND activity_id OPERATOR(pg_catalog.=) ANY ($4)",
 		4, {INT2OID, UUIDOID, UUIDOID, TEXTARRAYOID}
@@ -141,14 +177,6 @@ store_load_named(ExecutionState *state, List *scheduled_event_ids, List *activit
 		4, {INT2OID, UUIDOID, UUIDOID, TEXTARRAYOID}
 	};
 
-	if (scheduled_event_ids != NIL && state->run->activity_count > 0)
-	{
-		Datum		values[] = {key_datums(&state->key), int64_array(scheduled_event_ids)};
-		uint64		n = store_run(&by_event, values, NULL);
-
-		for (uint64 i = 0; i < n; i++)
-			activity_row(state, i);
-	}
 	if (activity_ids != NIL && state->run->activity_count > 0)
 	{
 		Datum		values[] = {key_datums(&state->key), text_array(activity_ids)};
@@ -156,7 +184,7 @@ store_load_named(ExecutionState *state, List *scheduled_event_ids, List *activit
 
 		for (uint64 i = 0; i < n; i++)
 			if (state_find_activity(state, store_int64(i, 1)) == NULL)
-				activity_row(state, i);
+				state_add_activity(state, activity_row(i));
 	}
 	if (timer_ids != NIL && state->run->timer_count > 0)
 		load_timers(state, &timers, text_array(timer_ids));
@@ -213,24 +241,40 @@ store_load_external(ExecutionState *state, int64 initiated_event_id)
 	return external;
 }
 
-/*
- * store_delete_orphan_activity -- its run has closed while it was locked.
- *
- * If it still is, it stays until somebody else looks at it, at the latest
- * until its run is deleted.
- */
+/* store_delete_activity -- the caller has locked it. */
 void
-store_delete_orphan_activity(const RunKey *key, int64 scheduled_event_id)
+store_delete_activity(const RunKey *key, int64 scheduled_event_id)
 {
 	static Statement delete = {
 		"DELETE FROM temporal.pending_activity" KEY_SQL
-		" AND scheduled_event_id OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT a.scheduled_event_id"
-		" FROM temporal.pending_activity a WHERE a.shard OPERATOR(pg_catalog.=) $1"
-		" AND a.namespace_id OPERATOR(pg_catalog.=) $2 AND a.run_id OPERATOR(pg_catalog.=) $3"
-		" AND a.scheduled_event_id OPERATOR(pg_catalog.=) $4 FOR UPDATE SKIP LOCKED))",
-		4, {INT2OID, UUIDOID, UUIDOID, INT8OID}
+		" AND scheduled_event_id OPERATOR(pg_catalog.=) $4",
+		4, BY_EVENT_TYPES
 	};
 	Datum		values[] = {key_datums(key), Int64GetDatum(scheduled_event_id)};
 
 	store_run(&delete, values, NULL);
+}
+
+/*
+ * store_delete_orphan_activity -- its run has closed while it was locked.
+ *
+ * False if it is locked still.
+ */
+bool
+store_delete_orphan_activity(const RunKey *key, int64 scheduled_event_id)
+{
+	static Statement find[] = {
+		{"SELECT FROM temporal.pending_activity" KEY_SQL
+			" AND scheduled_event_id OPERATOR(pg_catalog.=) $4 FOR UPDATE SKIP LOCKED",
+		4, BY_EVENT_TYPES},
+		{"SELECT FROM temporal.pending_activity" KEY_SQL
+			" AND scheduled_event_id OPERATOR(pg_catalog.=) $4",
+		4, BY_EVENT_TYPES},
+	};
+	Datum		values[] = {key_datums(key), Int64GetDatum(scheduled_event_id)};
+
+	if (store_run(&find[0], values, NULL) == 0)
+		return store_run(&find[1], values, NULL) == 0;
+	store_delete_activity(key, scheduled_event_id);
+	return true;
 }

@@ -244,7 +244,7 @@ store_check_run(const RunKey *key)
 	compare_run(&comparison);
 	if (!state_is_open(stored))
 		return;
-	store_load_activities(stored, LOCK_NONE);
+	store_load_activities(stored);
 	store_load_due_timers(stored, DT_NOEND);
 	foreach(cell, replayed->externals)
 		store_load_external(stored, ((PendingExternal *) lfirst(cell))->initiated_event_id);

@@ -6,8 +6,11 @@
  * extension, with plans that are prepared once in a backend.  Results live in
  * the memory context that is current at the call.
  *
- * Lock order: execution_state, pending rows, current_execution, execution,
- * task, timer, outbox; of two runs of one workflow id the older first.
+ * Lock order: activities that the request names, in the order of their events;
+ * execution_state; other pending rows, current_execution, execution, task,
+ * timer, outbox; of two runs of one workflow id the older first.  Offers,
+ * deadlines and activities that a transition merely withdraws are skipped if
+ * they are locked: whoever looks at one that was left finds it obsolete.
  */
 #ifndef TEMPORAL_STORE_STORE_H
 #define TEMPORAL_STORE_STORE_H
@@ -113,14 +116,16 @@ extern bool store_delete_run(const RunKey *key);
 
 extern PendingActivity *store_load_activity(ExecutionState *state, int64 scheduled_event_id,
 											LockMode mode);
-extern PendingActivity *store_load_activity_id(ExecutionState *state, const char *activity_id);
-extern void store_load_activities(ExecutionState *state, LockMode mode);
-extern void store_load_named(ExecutionState *state, List *scheduled_event_ids, List *activity_ids,
-							 List *timer_ids);
+extern PendingActivity *store_lock_activity(const RunKey *key, int64 scheduled_event_id);
+extern PendingActivity *store_lock_activity_id(const RunKey *key, const char *activity_id);
+extern List *store_lock_activities(const RunKey *key, List *scheduled_event_ids);
+extern void store_load_activities(ExecutionState *state);
+extern void store_load_named(ExecutionState *state, List *activity_ids, List *timer_ids);
 extern void store_load_due_timers(ExecutionState *state, TimestampTz now);
 extern TimestampTz store_next_timer(const ExecutionState *state, TimestampTz after);
 extern PendingExternal *store_load_external(ExecutionState *state, int64 initiated_event_id);
-extern void store_delete_orphan_activity(const RunKey *key, int64 scheduled_event_id);
+extern void store_delete_activity(const RunKey *key, int64 scheduled_event_id);
+extern bool store_delete_orphan_activity(const RunKey *key, int64 scheduled_event_id);
 
 /* ---- history.c ---- */
 
@@ -152,6 +157,7 @@ typedef struct TaskRow
 extern List *store_peek_tasks(const pg_uuid_t *namespace_id, int kind, const char *queue,
 							  int limit, TimestampTz not_before);
 extern void store_drop_task(const TaskRow *task);
+extern void store_withdraw_task(const TaskRow *task);
 extern TimestampTz store_oldest_task(const pg_uuid_t *namespace_id, int kind, const char *queue,
 									 TimestampTz not_before);
 extern bool store_has_task(const pg_uuid_t *namespace_id, int kind, const char *queue);
@@ -173,7 +179,6 @@ extern List *store_due_timers(TimestampTz now, int limit);
 extern List *store_due_siblings(const TimerRow *timer, TimestampTz now);
 extern TimestampTz store_earliest_timer(void);
 extern void store_drop_timer(const TimerRow *timer);
-extern void store_withdraw_timer(const TimerRow *timer);
 extern void store_withdraw_timer(const TimerRow *timer);
 extern void store_delay_timer(const TimerRow *timer, TimestampTz fire_at);
 extern void store_push_back_timer(const TimerRow *timer, TimestampTz fire_at, const char *error);
