@@ -68,7 +68,7 @@ load_current(ServiceCall *call, RunKey *key, const char *workflow_id, LockMode m
 		CurrentRun	after;
 		ExecutionState *state;
 
-		if (!store_current_run(key, workflow_id, false, &current))
+		if (!store_current_run(key, workflow_id, &current))
 			not_found(workflow_id);
 		key->run_id = current.run_id;
 		state = load_run(call, key, mode);
@@ -76,7 +76,7 @@ load_current(ServiceCall *call, RunKey *key, const char *workflow_id, LockMode m
 			return state;
 		if (state != NULL && state_is_open(state))
 			return state;
-		if (!store_current_run(key, workflow_id, false, &after))
+		if (!store_current_run(key, workflow_id, &after))
 			not_found(workflow_id);
 		if (memcmp(&after.run_id, &current.run_id, sizeof(pg_uuid_t)) == 0)
 		{

@@ -3,8 +3,10 @@
  *	  StartWorkflowExecution and SignalWithStartWorkflowExecution.
  *
  * The current run of the workflow id decides what a start does.  It is read
- * without a lock, locked, and read again under its own lock; when it has
- * changed in between, everything starts over.
+ * without a lock, locked, and read again; when another has become current in
+ * between, everything starts over.  The lock of the run keeps it the current
+ * one: its row in current_execution is locked only to be written, for whoever
+ * holds that row would wait for the next run's lock the wrong way round.
  */
 #include "postgres.h"
 
@@ -288,7 +290,7 @@ start_over_current(ServiceCall *call, const Start *start, RunKey *key, const Cur
 	old_key.run_id = current->run_id;
 	state = service_lock_run(call, &old_key);
 	key->run_id = ident_new_run_id(call->now);
-	if (!store_current_run(key, request->workflow_id, true, &now_current) ||
+	if (!store_current_run(key, request->workflow_id, &now_current) ||
 		memcmp(&now_current.run_id, &current->run_id, sizeof(pg_uuid_t)) != 0 || state == NULL)
 		return false;
 	if (repeat_request(start, state, result))
@@ -344,7 +346,7 @@ start_execution(ServiceCall *call, const Start *start)
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (store_current_run(&key, start->request->workflow_id, false, &current) ?
+		if (store_current_run(&key, start->request->workflow_id, &current) ?
 			start_over_current(call, start, &key, &current, &result) :
 			start_first(call, start, &key, &result))
 			return result;

@@ -232,7 +232,7 @@ lock_target(ServiceCall *call, const Pb__WorkflowExecution *execution, bool chil
 
 	if (execution->run_id[0] == '\0')
 	{
-		if (!store_current_run(&key, execution->workflow_id, false, &current))
+		if (!store_current_run(&key, execution->workflow_id, &current))
 			return target;
 		key.run_id = current.run_id;
 	}

@@ -18,22 +18,25 @@ store_key(const pg_uuid_t *namespace_id, const char *workflow_id)
 	return key;
 }
 
-#define CURRENT_SQL \
-	"SELECT run_id, status FROM temporal.current_execution" \
-	" WHERE shard OPERATOR(pg_catalog.=) $1 AND namespace_id OPERATOR(pg_catalog.=) $2" \
-	" AND workflow_id OPERATOR(pg_catalog.=) $3"
-
-/* store_current_run -- the latest run of a workflow id; false if none. */
+/*
+ * store_current_run -- the latest run of a workflow id; false if none.
+ *
+ * Only who has locked that run makes another one current, or removes it.
+ */
 bool
-store_current_run(const RunKey *key, const char *workflow_id, bool lock, CurrentRun *current)
+store_current_run(const RunKey *key, const char *workflow_id, CurrentRun *current)
 {
-	static Statement find = {CURRENT_SQL, 3, {INT2OID, UUIDOID, TEXTOID}};
-	static Statement find_locked = {CURRENT_SQL " FOR UPDATE", 3, {INT2OID, UUIDOID, TEXTOID}};
+	static Statement find = {
+		"SELECT run_id, status FROM temporal.current_execution"
+		" WHERE shard OPERATOR(pg_catalog.=) $1 AND namespace_id OPERATOR(pg_catalog.=) $2"
+		" AND workflow_id OPERATOR(pg_catalog.=) $3",
+		3, {INT2OID, UUIDOID, TEXTOID}
+	};
 	Datum		values[] = {
 		Int16GetDatum(key->shard), uuid_datum(&key->namespace_id), text_datum(workflow_id)
 	};
 
-	if (!store_find(lock ? &find_locked : &find, &find, values))
+	if (!store_find(&find, &find, values))
 		return false;
 	current->run_id = store_uuid(0, 1);
 	current->status = store_int16(0, 2);

@@ -102,8 +102,7 @@ typedef struct CurrentRun
 } CurrentRun;
 
 extern RunKey store_key(const pg_uuid_t *namespace_id, const char *workflow_id);
-extern bool store_current_run(const RunKey *key, const char *workflow_id, bool lock,
-							  CurrentRun *current);
+extern bool store_current_run(const RunKey *key, const char *workflow_id, CurrentRun *current);
 extern bool store_insert_current(const RunKey *key, const char *workflow_id);
 extern void store_update_current(const RunKey *key, const char *workflow_id);
 extern void store_load_attributes(const RunKey *key, Pb__Memo **memo,
