@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(temporal_rpc);
 PG_FUNCTION_INFO_V1(temporal_tick);
@@ -81,7 +82,6 @@ temporal_tick(PG_FUNCTION_ARGS)
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext own = AllocSetContextCreate(caller, "temporal tick", ALLOCSET_DEFAULT_SIZES);
 	int			done;
-	bool		more;
 
 	if (max_items <= 0)
 		ereport(ERROR,
@@ -89,7 +89,7 @@ temporal_tick(PG_FUNCTION_ARGS)
 				 errmsg("max_items must be positive")));
 	service_require_superadmin();
 	MemoryContextSwitchTo(own);
-	service_tick(max_items, &done, &more);
+	service_tick(DT_NOBEGIN, max_items, &done);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(own);
 	PG_RETURN_INT32(done);

@@ -2,9 +2,10 @@
  * tick.c
  *	  Due work: timers, retries, timeouts, effects, retention.
  *
- * Each item runs in a subtransaction of its own.  One that fails is pushed
- * back with the error recorded, so that it starves nobody; one whose run is
- * locked by somebody else is pushed back shortly, because nothing here waits.
+ * Each item runs in a subtransaction of its own, timers in one together unless
+ * one of them fails.  One that fails is pushed back with the error recorded, so
+ * that it starves nobody; one whose run is locked by somebody else is pushed
+ * back shortly, because nothing here waits.
  */
 #include "postgres.h"
 
@@ -441,10 +442,49 @@ error_delay(int failures)
 	return failures > 10 ? MAX_ERROR_DELAY : Min(FIRST_ERROR_DELAY << failures, MAX_ERROR_DELAY);
 }
 
-static int
-tick_timers(TimestampTz now, int limit)
+/* Due timers to be fired together. */
+typedef struct Batch
 {
-	List	   *timers = store_due_timers(now, limit);
+	TimestampTz from;
+	TimestampTz now;
+	int			limit;
+	int			count;
+} Batch;
+
+/*
+ * Fires timers in one subtransaction, because readers pay for every further
+ * one that a transaction has.
+ */
+static Outcome
+fire_batch(ServiceCall *call, const void *item)
+{
+	Batch	   *batch = unconstify(void *, item);
+	List	   *timers = store_due_timers(batch->from, batch->now, batch->limit);
+	MemoryContext outer = CurrentMemoryContext;
+	MemoryContext own = AllocSetContextCreate(outer, "temporal timer", ALLOCSET_DEFAULT_SIZES);
+	ListCell   *cell;
+
+	MemoryContextSwitchTo(own);
+	foreach(cell, timers)
+	{
+		TimerRow   *timer = lfirst(cell);
+
+		service_begin(call);
+		if (fire_timer(call, timer) == ITEM_BUSY)
+			store_delay_timer(timer, batch->now + BUSY_DELAY);
+		MemoryContextReset(own);
+	}
+	MemoryContextSwitchTo(outer);
+	MemoryContextDelete(own);
+	batch->count = list_length(timers);
+	return ITEM_DONE;
+}
+
+/* Fires each timer in a subtransaction of its own. */
+static int
+fire_one_by_one(TimestampTz from, TimestampTz now, int limit)
+{
+	List	   *timers = store_due_timers(from, now, limit);
 	ListCell   *cell;
 
 	foreach(cell, timers)
@@ -460,10 +500,22 @@ tick_timers(TimestampTz now, int limit)
 	return list_length(timers);
 }
 
+/* If one of a batch fails, nothing of it has happened. */
 static int
-tick_outbox(TimestampTz now, int limit)
+tick_timers(TimestampTz from, TimestampTz now, int limit)
 {
-	List	   *rows = store_due_outbox(now, limit);
+	Batch		batch = {from, now, limit, 0};
+	Guarded		result = run_guarded(fire_batch, &batch);
+
+	if (result.error == NULL && result.outcome == ITEM_DONE)
+		return batch.count;
+	return fire_one_by_one(from, now, limit);
+}
+
+static int
+tick_outbox(TimestampTz from, TimestampTz now, int limit)
+{
+	List	   *rows = store_due_outbox(from, now, limit);
 	ListCell   *cell;
 
 	foreach(cell, rows)
@@ -490,10 +542,10 @@ tick_lost_claims(void)
 }
 
 static TimestampTz
-next_due(void)
+next_due(TimestampTz from)
 {
-	TimestampTz timer = store_earliest_timer();
-	TimestampTz effect = store_earliest_outbox();
+	TimestampTz timer = store_earliest_timer(from);
+	TimestampTz effect = store_earliest_outbox(from);
 
 	if (timer == 0 || (effect != 0 && effect < timer))
 		timer = effect;
@@ -501,24 +553,20 @@ next_due(void)
 }
 
 TimestampTz
-service_tick(int max_items, int *done, bool *more)
+service_tick(TimestampTz from, int max_items, int *done)
 {
 	StoreScope	scope;
 	TimestampTz now = clock_now();
 	TimestampTz next = DT_NOEND;
-	int			effects;
 
 	*done = 0;
-	*more = false;
 	store_enter(&scope);
 	if (store_adopted())
 	{
 		tick_lost_claims();
-		*done = tick_timers(now, max_items);
-		effects = tick_outbox(now, max_items);
-		*more = *done >= max_items || effects >= max_items;
-		*done += effects;
-		next = next_due();
+		*done = tick_timers(from, now, max_items);
+		*done += tick_outbox(from, now, max_items);
+		next = next_due(from);
 	}
 	store_leave(&scope);
 	return next;

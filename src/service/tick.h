@@ -8,11 +8,12 @@
 #include "datatype/timestamp.h"
 
 /*
- * Does up to "max_items" of what is due, each in a subtransaction of its own,
- * inside the current transaction.  Adds what was done to *done, and sets *more
- * if there may be more at once.  Returns when the next item is due, DT_NOEND
- * if there is none.  Never waits for a lock on a run.
+ * Does up to "max_items" of what is due inside the current transaction, in
+ * subtransactions.  Nothing due before "from" is looked for: what was there is
+ * gone, but maybe not vacuumed yet.  Returns when the next item is due, now or
+ * earlier if some are left or locked by others, DT_NOEND if there is none: the
+ * next call may begin there.  Never waits for a lock on a run.
  */
-extern TimestampTz service_tick(int max_items, int *done, bool *more);
+extern TimestampTz service_tick(TimestampTz from, int max_items, int *done);
 
 #endif							/* TEMPORAL_SERVICE_TICK_H */

@@ -17,21 +17,22 @@
 
 /* store_due_outbox -- locks up to "limit" due rows, the oldest first. */
 List *
-store_due_outbox(TimestampTz now, int limit)
+store_due_outbox(TimestampTz from, TimestampTz now, int limit)
 {
 	static Statement due = {
 		"SELECT shard, due_at, run_id, event_id, namespace_id, failures, effect"
 		" FROM temporal.outbox WHERE shard OPERATOR(pg_catalog.=) $1"
-		" AND due_at OPERATOR(pg_catalog.<=) $2"
+		" AND due_at OPERATOR(pg_catalog.>=) $4 AND due_at OPERATOR(pg_catalog.<=) $2"
 		" ORDER BY due_at, run_id, event_id LIMIT $3 FOR UPDATE SKIP LOCKED",
-		3, {INT2OID, TIMESTAMPTZOID, INT8OID}
+		4, {INT2OID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID}
 	};
 	List	   *rows = NIL;
 
 	for (int shard = 0; shard < store_shard_count(); shard++)
 	{
 		Datum		values[] = {
-			Int16GetDatum(shard), TimestampTzGetDatum(now), Int64GetDatum(limit)
+			Int16GetDatum(shard), TimestampTzGetDatum(now), Int64GetDatum(limit),
+			TimestampTzGetDatum(from)
 		};
 		uint64		n = store_run(&due, values, NULL);
 
@@ -52,19 +53,20 @@ store_due_outbox(TimestampTz now, int limit)
 	return rows;
 }
 
-/* store_earliest_outbox -- 0 if there is none. */
+/* store_earliest_outbox -- of those since "from", locked or not; 0: none. */
 TimestampTz
-store_earliest_outbox(void)
+store_earliest_outbox(TimestampTz from)
 {
 	static Statement earliest = {
 		"SELECT due_at FROM temporal.outbox WHERE shard OPERATOR(pg_catalog.=) $1"
-		" ORDER BY due_at LIMIT 1", 1, {INT2OID}
+		" AND due_at OPERATOR(pg_catalog.>=) $2 ORDER BY due_at LIMIT 1",
+		2, {INT2OID, TIMESTAMPTZOID}
 	};
 	TimestampTz result = 0;
 
 	for (int shard = 0; shard < store_shard_count(); shard++)
 	{
-		Datum		values[] = {Int16GetDatum(shard)};
+		Datum		values[] = {Int16GetDatum(shard), TimestampTzGetDatum(from)};
 
 		if (store_run(&earliest, values, NULL) > 0 &&
 			(result == 0 || store_time(0, 1) < result))

@@ -174,9 +174,9 @@ typedef struct TimerRow
 	int			failures;
 } TimerRow;
 
-extern List *store_due_timers(TimestampTz now, int limit);
+extern List *store_due_timers(TimestampTz from, TimestampTz now, int limit);
 extern List *store_due_siblings(const TimerRow *timer, TimestampTz now);
-extern TimestampTz store_earliest_timer(void);
+extern TimestampTz store_earliest_timer(TimestampTz from);
 extern void store_drop_timer(const TimerRow *timer);
 extern void store_withdraw_timer(const TimerRow *timer);
 extern void store_delay_timer(const TimerRow *timer, TimestampTz fire_at);
@@ -193,8 +193,8 @@ typedef struct OutboxRow
 	Pb__HistoryEvent *event;
 } OutboxRow;
 
-extern List *store_due_outbox(TimestampTz now, int limit);
-extern TimestampTz store_earliest_outbox(void);
+extern List *store_due_outbox(TimestampTz from, TimestampTz now, int limit);
+extern TimestampTz store_earliest_outbox(TimestampTz from);
 extern void store_drop_outbox(const OutboxRow *row);
 extern void store_delay_outbox(const OutboxRow *row, TimestampTz due_at);
 extern void store_push_back_outbox(const OutboxRow *row, TimestampTz due_at, const char *error);

@@ -19,22 +19,29 @@
 	uuid_datum(&(timer)->key.run_id), Int16GetDatum((timer)->kind), \
 	Int64GetDatum((timer)->event_id)
 
-/* store_due_timers -- locks up to "limit" due rows, the oldest first. */
+/*
+ * store_due_timers -- locks up to "limit" rows that have become due since
+ * "from", the oldest first.
+ *
+ * The bound saves wading through what is gone but cannot be vacuumed yet.
+ */
 List *
-store_due_timers(TimestampTz now, int limit)
+store_due_timers(TimestampTz from, TimestampTz now, int limit)
 {
 	static Statement due = {
 		"SELECT fire_at, run_id, kind, event_id, namespace_id, failures, shard FROM temporal.timer"
-		" WHERE shard OPERATOR(pg_catalog.=) $1 AND fire_at OPERATOR(pg_catalog.<=) $2"
+		" WHERE shard OPERATOR(pg_catalog.=) $1 AND fire_at OPERATOR(pg_catalog.>=) $4"
+		" AND fire_at OPERATOR(pg_catalog.<=) $2"
 		" ORDER BY fire_at, run_id, kind, event_id LIMIT $3 FOR UPDATE SKIP LOCKED",
-		3, {INT2OID, TIMESTAMPTZOID, INT8OID}
+		4, {INT2OID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID}
 	};
 	List	   *timers = NIL;
 
 	for (int shard = 0; shard < store_shard_count(); shard++)
 	{
 		Datum		values[] = {
-			Int16GetDatum(shard), TimestampTzGetDatum(now), Int64GetDatum(limit)
+			Int16GetDatum(shard), TimestampTzGetDatum(now), Int64GetDatum(limit),
+			TimestampTzGetDatum(from)
 		};
 		uint64		n = store_run(&due, values, NULL);
 
@@ -59,27 +66,29 @@ store_due_timers(TimestampTz now, int limit)
  * store_due_siblings -- locks due rows of other activities of the same run,
  * the oldest first.
  *
- * Not those that failed before, and only among the first that are due at all:
- * this must cost little when there are many.
+ * Not those that failed before, and only among the first that are due at all
+ * since the given one: this must cost little when there are many.
  */
 List *
 store_due_siblings(const TimerRow *timer, TimestampTz now)
 {
 	static Statement due = {
 		"SELECT t.fire_at, t.event_id FROM temporal.timer t"
-		" WHERE t.shard OPERATOR(pg_catalog.=) $1 AND t.fire_at OPERATOR(pg_catalog.<=) $4"
+		" WHERE t.shard OPERATOR(pg_catalog.=) $1 AND t.fire_at OPERATOR(pg_catalog.>=) $7"
+		" AND t.fire_at OPERATOR(pg_catalog.<=) $4"
 		" AND t.fire_at OPERATOR(pg_catalog.<=) coalesce((SELECT max(f.fire_at) FROM (SELECT d.fire_at"
 		" FROM temporal.timer d WHERE d.shard OPERATOR(pg_catalog.=) $1"
-		" AND d.fire_at OPERATOR(pg_catalog.<=) $4 ORDER BY d.fire_at LIMIT $6) f), $4)"
+		" AND d.fire_at OPERATOR(pg_catalog.>=) $7 AND d.fire_at OPERATOR(pg_catalog.<=) $4"
+		" ORDER BY d.fire_at LIMIT $6) f), $4)"
 		" AND t.run_id OPERATOR(pg_catalog.=) $2 AND t.kind OPERATOR(pg_catalog.=) $3"
 		" AND t.event_id OPERATOR(pg_catalog.<>) $5 AND t.failures OPERATOR(pg_catalog.=) 0"
 		" ORDER BY t.fire_at, t.event_id FOR UPDATE SKIP LOCKED",
-		6, {INT2OID, UUIDOID, INT2OID, TIMESTAMPTZOID, INT8OID, INT8OID}
+		7, {INT2OID, UUIDOID, INT2OID, TIMESTAMPTZOID, INT8OID, INT8OID, TIMESTAMPTZOID}
 	};
 	Datum		values[] = {
 		Int16GetDatum(timer->key.shard), uuid_datum(&timer->key.run_id),
 		Int16GetDatum(TIMER_ACTIVITY), TimestampTzGetDatum(now), Int64GetDatum(timer->event_id),
-		Int64GetDatum(SIBLINGS_AMONG)
+		Int64GetDatum(SIBLINGS_AMONG), TimestampTzGetDatum(timer->fire_at)
 	};
 	uint64		n = store_run(&due, values, NULL);
 	List	   *timers = NIL;
@@ -96,19 +105,20 @@ store_due_siblings(const TimerRow *timer, TimestampTz now)
 	return timers;
 }
 
-/* store_earliest_timer -- 0 if there is none. */
+/* store_earliest_timer -- of those since "from", locked or not; 0: none. */
 TimestampTz
-store_earliest_timer(void)
+store_earliest_timer(TimestampTz from)
 {
 	static Statement earliest = {
 		"SELECT fire_at FROM temporal.timer WHERE shard OPERATOR(pg_catalog.=) $1"
-		" ORDER BY fire_at LIMIT 1", 1, {INT2OID}
+		" AND fire_at OPERATOR(pg_catalog.>=) $2 ORDER BY fire_at LIMIT 1",
+		2, {INT2OID, TIMESTAMPTZOID}
 	};
 	TimestampTz result = 0;
 
 	for (int shard = 0; shard < store_shard_count(); shard++)
 	{
-		Datum		values[] = {Int16GetDatum(shard)};
+		Datum		values[] = {Int16GetDatum(shard), TimestampTzGetDatum(from)};
 
 		if (store_run(&earliest, values, NULL) > 0 &&
 			(result == 0 || store_time(0, 1) < result))

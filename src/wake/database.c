@@ -121,14 +121,19 @@ database_due(void)
 	return slot ? (TimestampTz) pg_atomic_read_u64(&slot->due) : DT_NOEND;
 }
 
-/* database_take_due -- the keeper looks now, with a snapshot yet to be taken. */
-void
+/*
+ * database_take_due -- the keeper looks now, with a snapshot yet to be taken.
+ *
+ * Nothing that was committed since the last look is due before this.
+ */
+TimestampTz
 database_take_due(void)
 {
 	DatabaseSlot *slot = database_find(MyDatabaseId);
 
-	if (slot)
-		pg_atomic_exchange_u64(&slot->due, (uint64) DT_NOEND);
+	if (slot == NULL)
+		return DT_NOBEGIN;
+	return (TimestampTz) pg_atomic_exchange_u64(&slot->due, (uint64) DT_NOEND);
 }
 
 /* Lowers it; false if it was that low already. */

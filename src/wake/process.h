@@ -91,7 +91,7 @@ extern void process_release_holds(void);
  * looks for due work is taken, and give back what remains.
  */
 extern TimestampTz database_due(void);
-extern void database_take_due(void);
+extern TimestampTz database_take_due(void);
 extern void database_return_due(TimestampTz due);
 extern void database_lower_due(Oid database, TimestampTz due);
 extern bool database_has_work(void);

@@ -30,10 +30,12 @@
 #define PREPARED_SWEEP_MS 1000
 #define MAX_NOTIFICATIONS 1024
 #define FOREVER_MS (60 * 60 * 1000)
+#define LOCKED_DELAY_US (100 * 1000)
 
 PGDLLEXPORT void temporal_keeper_main(Datum arg);
 
 static bool tick_owed = true;       /* a tick has begun and not ended */
+static TimestampTz next_due;        /* of what the last tick left */
 static bool prepared_left = false;  /* at the last sweep */
 static TimestampTz sweep_at = 0;    /* time of day, as is the next */
 static TimestampTz announce_at = 0; /* not before this */
@@ -88,25 +90,30 @@ sweep(void)
 	swept_offset = guc_clock_offset;
 }
 
-/* Does what is due, in one transaction; false when the extension is locked. */
+/*
+ * Does what is due, in one transaction; false when the extension is locked.
+ *
+ * What the last tick left and what was committed since is all that there is to
+ * look at, except when a hint may have been lost.
+ */
 static bool
 tick(bool sweeping)
 {
+	TimestampTz from = database_take_due();
 	int done = 0;
-	bool more = false;
-	TimestampTz next;
 
+	from = sweeping || tick_owed ? DT_NOBEGIN : Min(from, next_due);
 	tick_owed = true;
-	database_take_due();
 	if (!worker_begin("doing what is due"))
 		return false;
 	if (sweeping)
 		sweep();
-	next = service_tick(guc_keeper_batch_size, &done, &more);
+	next_due = service_tick(from, guc_keeper_batch_size, &done);
 	worker_end();
 
 	tick_owed = false;
-	database_return_due(more ? DT_NOBEGIN : next);
+	/* What is due and was not done is locked by somebody. */
+	database_return_due(done > 0 ? next_due : Max(next_due, clock_now() + LOCKED_DELAY_US));
 	process_count(1, 0, done);
 	return true;
 }
