@@ -53,3 +53,8 @@ INSERT INTO temporal.instance
 	SELECT c.system_identifier, d.oid
 	FROM pg_catalog.pg_control_system() c, pg_catalog.pg_database d
 	WHERE d.datname = pg_catalog.current_database();
+-- What is restored must not be acted on before the last of it is there, this
+-- table among it, and dumps restored in parallel come in any order.  What
+-- pg_dump makes begins with this setting.
+INSERT INTO temporal.instance
+	SELECT 0, 0 WHERE pg_catalog.current_setting('row_security') = 'off';

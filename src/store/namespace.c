@@ -7,11 +7,16 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "core/decide.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "store/plan.h"
+#include "utils/rel.h"
 #include "utils/timestamp.h"
 
 #define DEFAULT_NAMESPACE "default"
@@ -190,26 +195,31 @@ store_remove_attribute_type(const pg_uuid_t *namespace_id, const char *name)
 /*
  * store_adopted -- may this database act on what it holds?
  *
- * A restored or cloned copy may not until somebody says so.  The answer "yes"
- * is kept for the life of the process: it does not become "no" in place.
+ * A restored or cloned copy may not until somebody says so.  The answer is not
+ * kept: a dump may be restored into a database that has been in use.  It is
+ * asked for often, so the one row is read without a query.
  */
 bool
 store_adopted(void)
 {
-	static bool adopted = false;
-	static Statement check = {
-		"SELECT FROM temporal.instance WHERE system_identifier OPERATOR(pg_catalog.<>) $1"
-		" OR database_oid OPERATOR(pg_catalog.<>) $2"
-		" UNION ALL SELECT WHERE NOT EXISTS (SELECT FROM temporal.instance)",
-		2, {INT8OID, OIDOID}
-	};
-	Datum		values[] = {
-		Int64GetDatum((int64) GetSystemIdentifier()), ObjectIdGetDatum(MyDatabaseId)
-	};
+	Relation	rel = table_openrv(makeRangeVar("temporal", "instance", -1), AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	bool		found = false;
+	bool		foreign = false;
+	HeapTuple	tuple;
 
-	if (!adopted)
-		adopted = store_run(&check, values, NULL) == 0;
-	return adopted;
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		isnull;
+		int64		system = DatumGetInt64(heap_getattr(tuple, 1, RelationGetDescr(rel), &isnull));
+		Oid			database = DatumGetObjectId(heap_getattr(tuple, 2, RelationGetDescr(rel), &isnull));
+
+		found = true;
+		foreign |= system != (int64) GetSystemIdentifier() || database != MyDatabaseId;
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found && !foreign;
 }
 
 /* store_adopt -- from now on this database is the one that acts. */
