@@ -139,7 +139,7 @@ SELECT temporal.rpc('UpdateNamespace', '{"namespace": "old", "update_info": {"st
 	#>> '{namespaceInfo,state}';
 SELECT temporal.rpc('UpdateNamespace', '{"namespace": "gone", "update_info": {"state": "NAMESPACE_STATE_DELETED"}}')
 	#>> '{namespaceInfo,state}';
-SELECT temporal.rpc('StartWorkflowExecution', pg_temp.starting('open')) ? 'runId';
+SELECT temporal.rpc('StartWorkflowExecution', pg_temp.starting('open', '{"workflow_task_timeout": "120s"}')) ? 'runId';
 SELECT temporal.rpc('RespondWorkflowTaskCompleted', jsonb_build_object('task_token', pg_temp.poll('Workflow'), 'commands',
 	'[{"command_type": "COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK", "schedule_activity_task_command_attributes":
 		{"activity_id": "a", "activity_type": {"name": "A"}, "start_to_close_timeout": "60s"}}]'::jsonb));
