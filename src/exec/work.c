@@ -191,6 +191,7 @@ typedef struct Attempt
 {
 	const Worker *worker;
 	const Task *task;
+	const ErrorData *error;		/* what to report */
 } Attempt;
 
 /* Runs the handler and completes. */
@@ -226,11 +227,14 @@ error_failure(const ErrorData *error)
 	return failure;
 }
 
-/* Reports the failure, in a transaction of its own. */
+/* Reports the failure. */
 static void
-report_failure(const Worker *worker, const Task *task, const ErrorData *error)
+report_failure(void *arg)
 {
-	xact_begin_step();
+	const Attempt *attempt = arg;
+	const Worker *worker = attempt->worker;
+	const Task *task = attempt->task;
+
 	if (worker->workflow)
 	{
 		Pb__RespondWorkflowTaskFailedRequest request =
@@ -240,7 +244,7 @@ report_failure(const Worker *worker, const Task *task, const ErrorData *error)
 		request.task_token = task->token;
 		request.identity = worker->identity;
 		request.cause = CAUSE(WORKFLOW_WORKER_UNHANDLED_FAILURE);
-		request.failure = error_failure(error);
+		request.failure = error_failure(attempt->error);
 		service_invoke("RespondWorkflowTaskFailed", &request);
 	}
 	else
@@ -251,17 +255,17 @@ report_failure(const Worker *worker, const Task *task, const ErrorData *error)
 		request.namespace_ = worker->namespace_name;
 		request.task_token = task->token;
 		request.identity = worker->identity;
-		request.failure = error_failure(error);
+		request.failure = error_failure(attempt->error);
 		service_invoke("RespondActivityTaskFailed", &request);
 	}
-	xact_end_step();
 }
 
-/* The task is gone (timed out, workflow closed): nobody waits for an answer. */
+/* A task that is gone (timed out, workflow closed) has nobody who waits. */
 static bool
 task_is_gone(const ErrorData *error)
 {
-	return error->sqlerrcode == ERRCODE_TEMPORAL_TASK_NOT_FOUND;
+	return error->sqlerrcode == ERRCODE_TEMPORAL_TASK_NOT_FOUND ||
+		error->sqlerrcode == ERRCODE_TEMPORAL_NOT_FOUND;
 }
 
 static void
@@ -269,6 +273,7 @@ do_task(const Worker *worker, const Task *task)
 {
 	Attempt		attempt = {worker, task};
 	ErrorData  *error;
+	ErrorData  *report_error;
 
 	xact_begin_step();
 	error = xact_guard(handle, &attempt);
@@ -278,8 +283,17 @@ do_task(const Worker *worker, const Task *task)
 		xact_end_step();
 	if (error == NULL)
 		return;
-	if (!task_is_gone(error))
-		report_failure(worker, task, error);
+
+	/*
+	 * Even when the task was gone: the handler itself may have closed its
+	 * workflow, and that was undone with it.
+	 */
+	attempt.error = error;
+	xact_begin_step();
+	report_error = xact_guard(report_failure, &attempt);
+	xact_end_step();
+	if (report_error != NULL && !task_is_gone(report_error))
+		ReThrowError(report_error);
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
 		error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
 		ReThrowError(error);

@@ -82,4 +82,40 @@ ok($node->poll_query_until('postgres', 'SELECT count(*) = 2 FROM done'), 'it tak
 $worker->kill_kill(grace => 0);
 worker_ends('its session ends');
 
+# The workflow ends while its handler runs, and by what its handler does.
+$node->safe_psql('postgres', q{
+	CREATE FUNCTION end_itself(task jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM temporal.terminate_workflow(task #>> '{workflowExecution,workflowId}');
+		RETURN '[]';
+	END
+	$$;
+	CREATE FUNCTION fail_late(task jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM pg_advisory_xact_lock(1);
+		RAISE EXCEPTION 'too late';
+	END
+	$$;
+	SELECT temporal.start_workflow('w', workflow_id => id, task_queue => id) FROM unnest('{late,self}'::text[]) id;
+});
+$blocker = $node->background_psql('postgres');
+$blocker->query_safe('SELECT pg_advisory_lock(1)');
+my ($out, $err) = ('', '');
+$worker = IPC::Run::start(
+	['psql', '-XAtq', '-d', $node->connstr('postgres'),
+		'-c', "CALL temporal.work('late', 'fail_late', 'workflow', max_tasks => 1)"],
+	'<', \undef, '>', \$out, '2>', \$err);
+ok(worker_waits_for('Lock'), 'a worker has a task');
+$node->safe_psql('postgres', "SELECT temporal.terminate_workflow('late')");
+$blocker->quit;
+ok($worker->finish, 'a handler that fails after its workflow has ended does not end the worker');
+is($err, '', 'which says nothing');
+
+$node->safe_psql('postgres', "CALL temporal.work('self', 'end_itself', 'workflow', max_tasks => 1)");
+is( $node->safe_psql('postgres', q{
+		SELECT attributes #>> '{failure,message}' FROM temporal.history('self')
+		WHERE event_type = 'WorkflowTaskFailed'}),
+	'Workflow task not found.',
+	'a handler that ends its own workflow has failed');
+
 done_testing();
