@@ -122,7 +122,7 @@ store_oldest_task(const pg_uuid_t *namespace_id, int kind, const char *queue,
 				  TimestampTz not_before)
 {
 	static Statement oldest = {
-		"SELECT min(t.created_at)"
+		"SELECT pg_catalog.min(t.created_at)"
 		" FROM pg_catalog.unnest('{1,2,3,4,5}'::pg_catalog.int2[]) p (priority),"
 		" LATERAL (SELECT created_at FROM temporal.task"
 		"  WHERE shard OPERATOR(pg_catalog.=) $1 AND queue_id OPERATOR(pg_catalog.=) $2"

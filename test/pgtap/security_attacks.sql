@@ -51,18 +51,20 @@ BEGIN
 			n, f.l, f.r, f.result);
 		EXECUTE format('CREATE OPERATOR evil.%s (leftarg = %s, rightarg = %s, function = evil.operator%s)', f.oprname, f.l, f.r, n);
 	END LOOP;
+	-- The final function runs over no rows, too.
+	CREATE FUNCTION evil.final(bigint) RETURNS bigint LANGUAGE plpgsql AS 'BEGIN PERFORM evil.tell(); END';
 	FOR f IN SELECT type FROM used_types WHERE type NOT IN ('bool'::regtype, 'void'::regtype) LOOP
 		EXECUTE format('CREATE FUNCTION evil.transition(bigint, %s) RETURNS bigint LANGUAGE plpgsql AS ''BEGIN PERFORM evil.tell(); END''',
 			f.type);
-		EXECUTE format('CREATE AGGREGATE evil.min(%s) (sfunc = evil.transition, stype = bigint, initcond = 0)', f.type);
-		EXECUTE format('CREATE AGGREGATE evil.max(%s) (sfunc = evil.transition, stype = bigint, initcond = 0)', f.type);
+		EXECUTE format('CREATE AGGREGATE evil.min(%s) (sfunc = evil.transition, stype = bigint, initcond = 0, finalfunc = evil.final)', f.type);
+		EXECUTE format('CREATE AGGREGATE evil.max(%s) (sfunc = evil.transition, stype = bigint, initcond = 0, finalfunc = evil.final)', f.type);
 		CONTINUE WHEN f.type::text LIKE '%[]';
 		EXECUTE format('CREATE DOMAIN evil.%I AS %s CHECK (evil.tell())', (SELECT typname FROM pg_type WHERE oid = f.type), f.type);
 	END LOOP;
 END
 $$;
 CREATE FUNCTION evil.transition(bigint) RETURNS bigint LANGUAGE plpgsql AS 'BEGIN PERFORM evil.tell(); END';
-CREATE AGGREGATE evil.count(*) (sfunc = evil.transition, stype = bigint, initcond = 0);
+CREATE AGGREGATE evil.count(*) (sfunc = evil.transition, stype = bigint, initcond = 0, finalfunc = evil.final);
 RESET ROLE;
 
 -- Runs a statement with that path: its result as text, or its error.
@@ -114,6 +116,7 @@ INSERT INTO t.calls VALUES
 	('describe_workflow', 'attacker', $$temporal.describe_workflow('w', namespace => 'ours')$$),
 	('history', 'attacker', $$temporal.history('w', namespace => 'ours')$$),
 	('history, backward', 'attacker', $$temporal.rpc('GetWorkflowExecutionHistoryReverse', '{"namespace": "ours", "execution": {"workflowId": "w"}}')$$),
+	('poll in vain', 'attacker', $$temporal.poll_workflow_task('empty', namespace => 'ours')$$),
 	('describe a queue', 'attacker', $$temporal.rpc('DescribeTaskQueue', '{"namespace": "ours", "taskQueue": {"name": "q"}, "reportStats": true}')$$),
 	('list namespaces', 'attacker', $$temporal.rpc('ListNamespaces')$$),
 	('list search attributes', 'attacker', $$temporal.rpc('ListSearchAttributes', '{"namespace": "ours"}')$$),
