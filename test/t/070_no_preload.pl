@@ -1,0 +1,122 @@
+# Without the library in shared_preload_libraries everything works, driven by
+# CALL temporal.run() from pg_cron.  Where pg_cron cannot run a job every
+# second (before 1.5) this test makes the calls, unless TEMPORAL_SOAK is set:
+# then it waits for the full minute.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+my $has_cron = -e $node->config_data('--sharedir') . '/extension/pg_cron.control';
+$node->append_conf('postgresql.conf', q{
+shared_preload_libraries = 'pg_cron'
+cron.use_background_workers = on
+}) if $has_cron;
+$node->start;
+
+sub sql
+{
+	return $node->safe_psql('postgres', $_[0]);
+}
+
+sub error_of
+{
+	my ($ret, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\n$_[0]");
+
+	return $err;
+}
+
+like(
+	error_of('CREATE EXTENSION temporal'),
+	qr/NOTICE:  00000: nothing will run by itself: no timers, retries or timeouts\nHINT:  Add temporal to shared_preload_libraries/,
+	'CREATE EXTENSION says that nothing runs by itself');
+like(sql('SELECT problem, fix FROM temporal.status()'), qr/^not preloaded\|.*CALL temporal.run\(\)/, 'so does status()');
+{
+	local $ENV{PGHOST} = $node->host;
+	local $ENV{PGPORT} = $node->port;
+	command_ok([ 'psql', '-Xqf', 'test/t/include/shop.sql', 'postgres' ], 'handlers are made');
+}
+
+# A job every second, if that can be had.
+sub start_job
+{
+	my ($version) = sql(q{CREATE EXTENSION pg_cron; SELECT extversion FROM pg_extension WHERE extname = 'pg_cron'});
+	my ($major, $minor) = split(/[.-]/, $version);
+	my $every_second = $major > 1 || $minor >= 5;
+
+	return 0 unless $every_second || $ENV{TEMPORAL_SOAK};
+	sql("SELECT cron.schedule('temporal', '" . ($every_second ? '1 second' : '* * * * *') . "', 'CALL temporal.run()')");
+	return 1;
+}
+my $job = $has_cron && start_job();
+note $job ? 'driven by pg_cron' : 'driven by psql';
+
+# Calls until a query is true.
+sub run_until
+{
+	my ($query, $name) = @_;
+	my $value = '';
+
+	for (1 .. 900)
+	{
+		sql('CALL temporal.run()') unless $job;
+		$value = sql($query);
+		last if $value eq 't';
+		sql('SELECT pg_sleep(0.1)');
+	}
+	is($value, 't', $name);
+}
+
+note 'workflows with a timer and an activity that fails once';
+
+sql(q{
+	CREATE FUNCTION fragile(task jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+	BEGIN
+		IF (task ->> 'attempt')::integer = 1 THEN
+			RAISE EXCEPTION 'not yet';
+		END IF;
+		RETURN charge(task);
+	END
+	$$;
+	SELECT temporal.start_workflow('t', '0.5', 'w' || g, 'shop') FROM generate_series(1, 3) g;});
+my $worker = $node->background_psql('postgres');
+my $waiter = $node->background_psql('postgres');
+$worker->query_until(qr/working/, q{\echo working
+	CALL temporal.work('shop', 'decide', 'workflow', max_tasks => 9);
+	\echo decided
+});
+$waiter->query_until(qr/waiting/, q{\echo waiting
+	CALL temporal.await_result('w1');
+});
+sql(q{CALL temporal.work('shop', 'fragile', idle_timeout => '300 ms')});
+is(sql('SELECT count(*) FROM temporal.pending_activities WHERE attempt = 2'), '3', 'each has failed once');
+run_until(q{SELECT NOT EXISTS (SELECT FROM temporal.pending_timers)}, 'timers fire');
+run_until(q{SELECT count(*) = 3 FROM temporal.task t WHERE kind = 2}, 'activities are offered again after their backoff');
+sql(q{CALL temporal.work('shop', 'fragile', max_tasks => 3)});
+like($worker->query_until(qr/decided/, ''), qr/decided/, 'a worker that waits gets every task');
+is(sql(q{SELECT string_agg(temporal.workflow_result(workflow_id) #>> '{}', ', ' ORDER BY workflow_id) FROM temporal.workflows}),
+	'charged w1, charged w2, charged w3', 'all workflows finish');
+like($waiter->query('SELECT 1'), qr/charged w1/, 'who waits for the result gets it');
+$_->quit for ($worker, $waiter);
+
+note 'the rest';
+
+sql(q{SELECT temporal.start_workflow('t', '0', 'claimed', 'shop')});
+is(sql(q{
+		BEGIN; SELECT temporal.poll_workflow_task('shop') ->> 'attempt'; ROLLBACK;
+		SELECT temporal.poll_workflow_task('shop') ->> 'attempt';}),
+	"1\n1", 'a claim that is rolled back is there again');
+is(sql(q{CALL temporal.wait_for_task('shop', '100 ms')}), 'f', 'waiting ends');
+is(sql(q{SELECT count(*) FROM temporal.stat_workers()}), '0', 'there are no workers to see');
+is(sql(q{SELECT count(*) FROM temporal.stat_pollers()}), '0', 'no pollers are known');
+like(error_of(q{SELECT temporal.listen('shop')}), qr/ERROR:  55000: nobody sends notifications\nHINT:  Add temporal to/,
+	'there are no notifications');
+sql('DROP EXTENSION temporal');
+pass('the extension can be dropped');
+
+done_testing();
