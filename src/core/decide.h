@@ -33,7 +33,7 @@ typedef struct AttributeType
 typedef struct CommandContext
 {
 	int64		completed_event_id;
-	bool		has_buffered;
+	int			unseen;			/* events that the worker did not know of */
 	const char *identity;
 	const char *namespace_name;
 	List	   *attribute_types;	/* of AttributeType: the custom ones */

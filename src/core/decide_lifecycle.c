@@ -227,7 +227,7 @@ bool
 core_close_by_command(Transition *transition, const Pb__Command *command,
 					  CommandContext *context, CommandError *error)
 {
-	if (context->has_buffered)
+	if (context->unseen > 0)
 	{
 		error->cause = CAUSE(UNHANDLED_COMMAND);
 		error->message = "UnhandledCommand";

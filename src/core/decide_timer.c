@@ -75,15 +75,17 @@ core_cancel_timer(Transition *transition, const Pb__Command *command, CommandCon
 		return command_refuse(error, CAUSE(BAD_CANCEL_TIMER_ATTRIBUTES),
 							  "TimerId is not set on CancelTimerCommand.");
 	attributes->timer_id = timer_id;
-	attributes->started_event_id = timer != NULL ? timer->started_event_id : unfire(state, timer_id);
-	if (attributes->started_event_id == 0)
+	if (timer != NULL)
+		attributes->started_event_id = timer->started_event_id;
+	else if ((attributes->started_event_id = unfire(state, timer_id)) != 0)
+		context->unseen--;
+	else
 		return command_refuse(error, CAUSE(BAD_CANCEL_TIMER_ATTRIBUTES),
 							  psprintf("TimerID %s is not pending.", timer_id));
 	attributes->workflow_task_completed_event_id = context->completed_event_id;
 	attributes->identity = context->identity;
 	event->user_metadata = command->user_metadata;
 	transition_append(transition, event);
-	context->has_buffered = state->buffer != NIL;
 	return true;
 }
 

@@ -153,7 +153,7 @@ execute_commands(ServiceCall *call, Transition *transition,
 	CommandContext context = {0};
 
 	context.completed_event_id = core_complete_workflow_task(transition, request);
-	context.has_buffered = transition->state->buffer != NIL;
+	context.unseen = list_length(transition->state->buffer);
 	context.identity = request->identity;
 	context.namespace_name = call->namespace->name;
 	if (uses_search_attributes(request))

@@ -116,6 +116,17 @@ SELECT t.history_is('s-46 close', 'P, 5 TIMER_START, 6 WF_SIGNALED, 7 WFT_SCHED,
 	9 WFT_FAILED, 10 TIMER_FIRED, 11 WFT_SCHED', 'S-46 without cancelling: events');
 SELECT t.check('s-46 close');
 
+-- What the completion itself puts into the buffer does not keep it from closing:
+-- the worker would do the same again and again.
+SELECT t.run('s-46 activity', t.schedule_activity('a') || t.start_timer('t', '3600s'));
+SELECT t.signal('s-46 activity');
+SELECT t.complete(t.poll('s-46 activity'),
+	t.request_cancel_activity(5) || t.cancel_timer('t') || t.complete_workflow());
+SELECT t.history_is('s-46 activity', 'P, 5 ACT_SCHED, 6 TIMER_START, 7 WF_SIGNALED, 8 WFT_SCHED, 9 WFT_START,
+	10 WFT_DONE, 11 ACT_CANCEL_REQ, 12 TIMER_CANCELED, 13 WF_COMPLETED',
+	'S-46 cancel an activity before its start, then a timer, and close');
+SELECT t.check('s-46 activity');
+
 -- ------------------------------------ S-47 same with another buffered event
 
 SELECT pg_temp.fire_while_started('s-47') AS task \gset
