@@ -20,6 +20,23 @@ command_refuse(CommandError *error, Pb__WorkflowTaskFailedCause cause, const cha
 	return false;
 }
 
+/*
+ * command_event -- what a command leaves, with what it says to people.
+ *
+ * "attributes" as for event_new().
+ */
+Pb__HistoryEvent *
+command_event(const Transition *transition, const Pb__Command *command, Pb__EventType type,
+			  void *attributes)
+{
+	Pb__HistoryEvent *event = event_new(type, transition->now, attributes);
+
+	event->user_metadata = command->user_metadata;
+	event->n_event_group_markers = command->n_event_group_markers;
+	event->event_group_markers = command->event_group_markers;
+	return event;
+}
+
 static bool
 closes(Pb__CommandType type)
 {

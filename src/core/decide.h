@@ -87,6 +87,8 @@ extern bool core_execute_command(Transition *transition, const Pb__Command *comm
 								 CommandContext *context, CommandError *error);
 extern bool command_refuse(CommandError *error, Pb__WorkflowTaskFailedCause cause,
 						   const char *message);
+extern Pb__HistoryEvent *command_event(const Transition *transition, const Pb__Command *command,
+									   Pb__EventType type, void *attributes);
 
 /* ---- decide_activity.c ---- */
 

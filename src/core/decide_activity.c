@@ -118,8 +118,8 @@ core_schedule_activity(Transition *transition, const Pb__Command *command,
 		command->schedule_activity_task_command_attributes;
 	ExecutionState *state = transition->state;
 	Pb__ActivityTaskScheduledEventAttributes *attributes;
-	Pb__HistoryEvent *event = event_new(EVENT(ACTIVITY_TASK_SCHEDULED), transition->now,
-										&attributes);
+	Pb__HistoryEvent *event = command_event(transition, command, EVENT(ACTIVITY_TASK_SCHEDULED),
+											&attributes);
 	PendingActivity *activity;
 
 	if (!check_schedule(from, error))
@@ -145,9 +145,6 @@ core_schedule_activity(Transition *transition, const Pb__Command *command,
 	attributes->workflow_task_completed_event_id = context->completed_event_id;
 	attributes->retry_policy = core_fill_retry_policy(from->retry_policy);
 	attributes->priority = core_merge_priority(state->info->priority, from->priority);
-	event->user_metadata = command->user_metadata;
-	event->n_event_group_markers = command->n_event_group_markers;
-	event->event_group_markers = command->event_group_markers;
 	transition_append(transition, event);
 	activity = llast(state->activities);
 	if (from->request_eager_execution)
@@ -244,8 +241,9 @@ core_request_cancel_activity(Transition *transition, const Pb__Command *command,
 	ExecutionState *state = transition->state;
 	PendingActivity *activity = state_find_activity(state, scheduled_event_id);
 	Pb__ActivityTaskCancelRequestedEventAttributes *attributes;
-	Pb__HistoryEvent *event = event_new(EVENT(ACTIVITY_TASK_CANCEL_REQUESTED), transition->now,
-										&attributes);
+	Pb__HistoryEvent *event =
+		command_event(transition, command, EVENT(ACTIVITY_TASK_CANCEL_REQUESTED),
+					  &attributes);
 
 	if (scheduled_event_id <= 0)
 		return command_refuse(error, CAUSE(BAD_REQUEST_CANCEL_ACTIVITY_ATTRIBUTES),
@@ -260,7 +258,6 @@ core_request_cancel_activity(Transition *transition, const Pb__Command *command,
 									   scheduled_event_id));
 	attributes->scheduled_event_id = scheduled_event_id;
 	attributes->workflow_task_completed_event_id = context->completed_event_id;
-	event->user_metadata = command->user_metadata;
 	transition_append(transition, event);
 	if (activity == NULL || activity->state->started)
 		return true;

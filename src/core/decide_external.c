@@ -42,11 +42,10 @@ execution_of(const char *workflow_id, const char *run_id)
 
 /* Appends the initiated event and hands it to the outbox. */
 static void
-initiate(Transition *transition, Pb__HistoryEvent *event, const Pb__Command *command)
+initiate(Transition *transition, Pb__HistoryEvent *event)
 {
 	PendingExternal *external;
 
-	event->user_metadata = command->user_metadata;
 	transition_append(transition, event);
 	external = llast(transition->state->externals);
 	external->request_id = psprintf("%s:" INT64_FORMAT,
@@ -62,8 +61,9 @@ core_signal_external(Transition *transition, const Pb__Command *command, Command
 	const Pb__SignalExternalWorkflowExecutionCommandAttributes *from =
 		command->signal_external_workflow_execution_command_attributes;
 	Pb__SignalExternalWorkflowExecutionInitiatedEventAttributes *attributes;
-	Pb__HistoryEvent *event = event_new(EVENT(SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED),
-										transition->now, &attributes);
+	Pb__HistoryEvent *event =
+		command_event(transition, command, EVENT(SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED),
+					  &attributes);
 	const char *problem;
 
 	if (from->execution == NULL)
@@ -96,7 +96,7 @@ core_signal_external(Transition *transition, const Pb__Command *command, Command
 	attributes->control = from->control;
 	attributes->child_workflow_only = from->child_workflow_only;
 	attributes->header = from->header;
-	initiate(transition, event, command);
+	initiate(transition, event);
 	return true;
 }
 
@@ -108,8 +108,8 @@ core_cancel_external(Transition *transition, const Pb__Command *command, Command
 		command->request_cancel_external_workflow_execution_command_attributes;
 	Pb__RequestCancelExternalWorkflowExecutionInitiatedEventAttributes *attributes;
 	Pb__HistoryEvent *event =
-		event_new(EVENT(REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED), transition->now,
-				  &attributes);
+		command_event(transition, command, EVENT(REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED),
+					  &attributes);
 	const char *problem = check_target(context, from->namespace_, from->workflow_id, from->run_id);
 
 	if (problem != NULL)
@@ -126,7 +126,7 @@ core_cancel_external(Transition *transition, const Pb__Command *command, Command
 	attributes->control = from->control;
 	attributes->child_workflow_only = from->child_workflow_only;
 	attributes->reason = from->reason;
-	initiate(transition, event, command);
+	initiate(transition, event);
 	return true;
 }
 

@@ -167,15 +167,15 @@ close_completed(Transition *transition, const Pb__Command *command, CommandConte
 {
 	Pb__Payloads *result = command->complete_workflow_execution_command_attributes->result;
 	Pb__WorkflowExecutionCompletedEventAttributes *attributes;
-	Pb__HistoryEvent *event = event_new(EVENT(WORKFLOW_EXECUTION_COMPLETED), transition->now,
-										&attributes);
+	Pb__HistoryEvent *event =
+		command_event(transition, command, EVENT(WORKFLOW_EXECUTION_COMPLETED),
+					  &attributes);
 
 	if (result != NULL && too_large(&result->base))
 		return refuse_large(error, CAUSE(BAD_COMPLETE_WORKFLOW_EXECUTION_ATTRIBUTES),
 							"CompleteWorkflowExecutionCommandAttributes.Result");
 	attributes->result = result;
 	attributes->workflow_task_completed_event_id = context->completed_event_id;
-	event->user_metadata = command->user_metadata;
 	transition_append(transition, event);
 	return true;
 }
@@ -186,8 +186,8 @@ close_failed(Transition *transition, const Pb__Command *command, CommandContext 
 {
 	Pb__Failure *failure = command->fail_workflow_execution_command_attributes->failure;
 	Pb__WorkflowExecutionFailedEventAttributes *attributes;
-	Pb__HistoryEvent *event = event_new(EVENT(WORKFLOW_EXECUTION_FAILED), transition->now,
-										&attributes);
+	Pb__HistoryEvent *event = command_event(transition, command, EVENT(WORKFLOW_EXECUTION_FAILED),
+											&attributes);
 
 	if (failure == NULL)
 		return command_refuse(error, CAUSE(BAD_FAIL_WORKFLOW_EXECUTION_ATTRIBUTES),
@@ -198,7 +198,6 @@ close_failed(Transition *transition, const Pb__Command *command, CommandContext 
 	attributes->failure = core_clamp_failure(failure);
 	attributes->retry_state = RETRY_STATE(RETRY_POLICY_NOT_SET);
 	attributes->workflow_task_completed_event_id = context->completed_event_id;
-	event->user_metadata = command->user_metadata;
 	transition_append(transition, event);
 	return true;
 }
@@ -207,12 +206,11 @@ static bool
 close_canceled(Transition *transition, const Pb__Command *command, CommandContext *context)
 {
 	Pb__WorkflowExecutionCanceledEventAttributes *attributes;
-	Pb__HistoryEvent *event = event_new(EVENT(WORKFLOW_EXECUTION_CANCELED), transition->now,
-										&attributes);
+	Pb__HistoryEvent *event = command_event(transition, command, EVENT(WORKFLOW_EXECUTION_CANCELED),
+											&attributes);
 
 	attributes->details = command->cancel_workflow_execution_command_attributes->details;
 	attributes->workflow_task_completed_event_id = context->completed_event_id;
-	event->user_metadata = command->user_metadata;
 	transition_append(transition, event);
 	return true;
 }

@@ -181,7 +181,8 @@ core_record_marker(Transition *transition, const Pb__Command *command, CommandCo
 {
 	const Pb__RecordMarkerCommandAttributes *from = command->record_marker_command_attributes;
 	Pb__MarkerRecordedEventAttributes *attributes;
-	Pb__HistoryEvent *event = event_new(EVENT(MARKER_RECORDED), transition->now, &attributes);
+	Pb__HistoryEvent *event = command_event(transition, command, EVENT(MARKER_RECORDED),
+											&attributes);
 
 	if (from->marker_name[0] == '\0')
 		return command_refuse(error, CAUSE(BAD_RECORD_MARKER_ATTRIBUTES),
@@ -211,9 +212,6 @@ core_record_marker(Transition *transition, const Pb__Command *command, CommandCo
 		entry->value = from->details[i]->value;
 		attributes->details[i] = entry;
 	}
-	event->user_metadata = command->user_metadata;
-	event->n_event_group_markers = command->n_event_group_markers;
-	event->event_group_markers = command->event_group_markers;
 	transition_append(transition, event);
 	return true;
 }
@@ -225,8 +223,9 @@ core_upsert_search_attributes(Transition *transition, const Pb__Command *command
 	Pb__SearchAttributes *from =
 		command->upsert_workflow_search_attributes_command_attributes->search_attributes;
 	Pb__UpsertWorkflowSearchAttributesEventAttributes *attributes;
-	Pb__HistoryEvent *event = event_new(EVENT(UPSERT_WORKFLOW_SEARCH_ATTRIBUTES), transition->now,
-										&attributes);
+	Pb__HistoryEvent *event =
+		command_event(transition, command, EVENT(UPSERT_WORKFLOW_SEARCH_ATTRIBUTES),
+					  &attributes);
 	const char *problem;
 
 	if (from == NULL || from->n_indexed_fields == 0)
@@ -251,8 +250,9 @@ core_modify_properties(Transition *transition, const Pb__Command *command,
 {
 	Pb__Memo   *memo = command->modify_workflow_properties_command_attributes->upserted_memo;
 	Pb__WorkflowPropertiesModifiedEventAttributes *attributes;
-	Pb__HistoryEvent *event = event_new(EVENT(WORKFLOW_PROPERTIES_MODIFIED), transition->now,
-										&attributes);
+	Pb__HistoryEvent *event =
+		command_event(transition, command, EVENT(WORKFLOW_PROPERTIES_MODIFIED),
+					  &attributes);
 
 	if (memo == NULL || memo->n_fields == 0)
 		return command_refuse(error, CAUSE(BAD_MODIFY_WORKFLOW_PROPERTIES_ATTRIBUTES),

@@ -14,7 +14,7 @@ core_start_timer(Transition *transition, const Pb__Command *command, CommandCont
 {
 	const Pb__StartTimerCommandAttributes *from = command->start_timer_command_attributes;
 	Pb__TimerStartedEventAttributes *attributes;
-	Pb__HistoryEvent *event = event_new(EVENT(TIMER_STARTED), transition->now, &attributes);
+	Pb__HistoryEvent *event = command_event(transition, command, EVENT(TIMER_STARTED), &attributes);
 
 	if (from->timer_id[0] == '\0')
 		return command_refuse(error, CAUSE(BAD_START_TIMER_ATTRIBUTES),
@@ -32,9 +32,6 @@ core_start_timer(Transition *transition, const Pb__Command *command, CommandCont
 	attributes->start_to_fire_timeout =
 		proto_duration(proto_duration_us(from->start_to_fire_timeout));
 	attributes->workflow_task_completed_event_id = context->completed_event_id;
-	event->user_metadata = command->user_metadata;
-	event->n_event_group_markers = command->n_event_group_markers;
-	event->event_group_markers = command->event_group_markers;
 	transition_append(transition, event);
 	return true;
 }
@@ -69,7 +66,8 @@ core_cancel_timer(Transition *transition, const Pb__Command *command, CommandCon
 	ExecutionState *state = transition->state;
 	PendingTimer *timer = state_find_timer(state, timer_id);
 	Pb__TimerCanceledEventAttributes *attributes;
-	Pb__HistoryEvent *event = event_new(EVENT(TIMER_CANCELED), transition->now, &attributes);
+	Pb__HistoryEvent *event = command_event(transition, command, EVENT(TIMER_CANCELED),
+											&attributes);
 
 	if (timer_id[0] == '\0')
 		return command_refuse(error, CAUSE(BAD_CANCEL_TIMER_ATTRIBUTES),
@@ -84,7 +82,6 @@ core_cancel_timer(Transition *transition, const Pb__Command *command, CommandCon
 							  psprintf("TimerID %s is not pending.", timer_id));
 	attributes->workflow_task_completed_event_id = context->completed_event_id;
 	attributes->identity = context->identity;
-	event->user_metadata = command->user_metadata;
 	transition_append(transition, event);
 	return true;
 }

@@ -310,5 +310,29 @@ SELECT is(pg_temp.cause_of('s-51 fits', t.record_marker('m', jsonb_build_object(
 SELECT t.history_is('s-51 fits', 'P, 5 MARKER', 'S-51 a marker that fits is recorded');
 SELECT t.check('s-51 fits');
 
+-- ------------------------------------------------ what commands say to people
+
+CREATE FUNCTION pg_temp.annotated(commands jsonb) RETURNS jsonb
+LANGUAGE sql AS
+$$
+	SELECT jsonb_agg(c || '{"user_metadata": {"summary": "why"},
+		"event_group_markers": [{"label": {"label": "group"}}]}')
+	FROM jsonb_array_elements(commands) c
+$$;
+
+SELECT t.run('annotated', pg_temp.annotated(t.schedule_activity('a') || t.start_timer('t', '3600s') || t.record_marker('m')
+	|| t.upsert_search_attributes('{"TemporalChangeVersion": ["v"]}') || t.modify_properties('{"k": 1}')
+	|| t.signal_external('other') || t.cancel_external('other')));
+SELECT t.signal('annotated');
+SELECT t.complete(t.poll('annotated'),
+	pg_temp.annotated(t.request_cancel_activity(5) || t.cancel_timer('t') || t.complete_workflow()));
+SELECT t.history_is('annotated', 'P, 5 ACT_SCHED, 6 TIMER_START, 7 MARKER, 8 UPSERT_SA, 9 PROPS_MOD, 10 XSIG_INIT,
+	11 XCAN_INIT, 12 WF_SIGNALED, 13 WFT_SCHED, 14 WFT_START, 15 WFT_DONE, 16 ACT_CANCEL_REQ, 17 TIMER_CANCELED,
+	18 WF_COMPLETED', 'events of annotated commands');
+SELECT t.has(t.raw_event('annotated', id), '{"userMetadata": {"summary": "why"},
+	"eventGroupMarkers": [{"label": {"label": "group"}}]}', format('event %s has what its command says', id))
+FROM unnest('{5,6,7,8,9,10,11,16,17,18}'::bigint[]) id;
+SELECT t.check('annotated');
+
 SELECT * FROM finish();
 ROLLBACK;
