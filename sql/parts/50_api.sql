@@ -171,18 +171,8 @@ CREATE FUNCTION temporal.signal_workflow(
 	inputs jsonb[] DEFAULT NULL,
 	identity text DEFAULT NULL)
 RETURNS void
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
-	SELECT temporal.rpc('SignalWorkflowExecution', pg_catalog.jsonb_build_object(
-		'namespace', namespace,
-		'workflowExecution',
-			pg_catalog.jsonb_build_object('workflowId', workflow_id, 'runId', run_id),
-		'signalName', signal_name,
-		'input', temporal.encode_payloads(input, inputs),
-		'requestId', request_id,
-		'identity', coalesce(identity, SESSION_USER::pg_catalog.text)));
-	SELECT;
-END;
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_signal_workflow';
 COMMENT ON FUNCTION temporal.signal_workflow IS
 'Sends a signal to an open workflow; one request_id is delivered once.';
 
@@ -381,16 +371,8 @@ CREATE FUNCTION temporal.poll_workflow_task(
 	namespace text DEFAULT 'default',
 	sticky_queue text DEFAULT NULL)
 RETURNS jsonb
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
-	SELECT nullif(temporal.rpc('PollWorkflowTaskQueue', pg_catalog.jsonb_build_object(
-		'namespace', namespace,
-		'taskQueue', CASE WHEN sticky_queue IS NULL
-			THEN pg_catalog.jsonb_build_object('name', task_queue)
-			ELSE pg_catalog.jsonb_build_object('name', sticky_queue, 'normalName', task_queue,
-				'kind', 'TASK_QUEUE_KIND_STICKY') END,
-		'identity', coalesce(identity, SESSION_USER::pg_catalog.text))), '{}');
-END;
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_poll_workflow_task';
 COMMENT ON FUNCTION temporal.poll_workflow_task IS
 'Takes the next workflow task of a queue, with the history; NULL when there is nothing. Never waits.';
 
@@ -400,14 +382,8 @@ CREATE FUNCTION temporal.complete_workflow_task(
 	identity text DEFAULT NULL,
 	namespace text DEFAULT NULL)
 RETURNS jsonb
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
-	SELECT temporal.rpc('RespondWorkflowTaskCompleted', pg_catalog.jsonb_build_object(
-		'namespace', namespace,
-		'taskToken', task_token,
-		'commands', commands,
-		'identity', coalesce(identity, SESSION_USER::pg_catalog.text)));
-END;
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_complete_workflow_task';
 COMMENT ON FUNCTION temporal.complete_workflow_task IS
 'Answers a workflow task with commands. A refused command fails the task: see "error" in the result.';
 
@@ -441,37 +417,8 @@ RETURNS TABLE (task_token text, activity_id text, activity_type text, workflow_t
 			   workflow_id text, run_id uuid, attempt integer, input jsonb,
 			   heartbeat_details jsonb, scheduled_time timestamptz, started_time timestamptz,
 			   deadline timestamptz)
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	request jsonb := jsonb_build_object(
-		'namespace', namespace,
-		'taskQueue', jsonb_build_object('name', task_queue),
-		'identity', coalesce(identity, SESSION_USER::text));
-	task jsonb;
-BEGIN
-	FOR i IN 1 .. max_tasks LOOP
-		task := temporal.rpc('PollActivityTaskQueue', request);
-		EXIT WHEN task = '{}';
-		task_token := task ->> 'taskToken';
-		activity_id := task ->> 'activityId';
-		activity_type := task #>> '{activityType,name}';
-		workflow_type := task #>> '{workflowType,name}';
-		workflow_id := task #>> '{workflowExecution,workflowId}';
-		run_id := task #>> '{workflowExecution,runId}';
-		attempt := task ->> 'attempt';
-		input := temporal.decode_payloads(task -> 'input');
-		heartbeat_details := temporal.decode_payloads(task -> 'heartbeatDetails');
-		scheduled_time := task ->> 'scheduledTime';
-		started_time := task ->> 'startedTime';
-		deadline := CASE WHEN rtrim(task ->> 'startToCloseTimeout', 's')::numeric > 0
-			THEN started_time + make_interval(secs => rtrim(task ->> 'startToCloseTimeout', 's')::float8)
-			END;
-		RETURN NEXT;
-	END LOOP;
-END
-$$;
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_poll_activity_tasks';
 COMMENT ON FUNCTION temporal.poll_activity_tasks IS
 'Takes up to max_tasks activity tasks of a queue; no row when there is nothing. Never waits.';
 
@@ -481,15 +428,8 @@ CREATE FUNCTION temporal.complete_activity_task(
 	identity text DEFAULT NULL,
 	namespace text DEFAULT NULL)
 RETURNS void
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
-	SELECT temporal.rpc('RespondActivityTaskCompleted', pg_catalog.jsonb_build_object(
-		'namespace', namespace,
-		'taskToken', task_token,
-		'result', temporal.encode_payloads(result, NULL),
-		'identity', coalesce(identity, SESSION_USER::pg_catalog.text)));
-	SELECT;
-END;
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_complete_activity_task';
 COMMENT ON FUNCTION temporal.complete_activity_task IS
 'Completes an activity. In the transaction of the poll and of the work it makes the effects exactly-once.';
 
@@ -547,21 +487,8 @@ CREATE FUNCTION temporal.heartbeat_activity_task(
 	OUT cancel_requested boolean,
 	OUT activity_paused boolean,
 	OUT activity_reset boolean)
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	answer jsonb := temporal.rpc('RecordActivityTaskHeartbeat', jsonb_build_object(
-		'namespace', namespace,
-		'taskToken', task_token,
-		'details', temporal.encode_payloads(details, NULL),
-		'identity', coalesce(identity, SESSION_USER::text)));
-BEGIN
-	cancel_requested := coalesce((answer -> 'cancelRequested')::boolean, false);
-	activity_paused := coalesce((answer -> 'activityPaused')::boolean, false);
-	activity_reset := coalesce((answer -> 'activityReset')::boolean, false);
-END
-$$;
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_heartbeat_activity_task';
 COMMENT ON FUNCTION temporal.heartbeat_activity_task IS
 'Says that an activity is alive, keeps details for its next attempt, and tells whether it should stop.';
 

@@ -13,6 +13,9 @@
 extern bool api_fetch_result(const Pb__WorkflowExecution *execution, const char *namespace_name,
 							 Jsonb **result, char **run_id);
 
+/* rpc.c: runs a method; its answer, or a refusal, as JSON. */
+extern Jsonb *api_answer(const char *method, const void *request);
+
 /* client.c: a row of event_id, event_time, event_type, attributes. */
 extern void api_put_event(ReturnSetInfo *result, const Pb__HistoryEvent *event);
 

@@ -1,6 +1,6 @@
 /*
  * client.c
- *	  Starting a workflow, its history, its result.
+ *	  Starting and signalling a workflow, its history, its result.
  */
 #include "postgres.h"
 
@@ -16,6 +16,7 @@
 #include "utils/tuplestore.h"
 
 PG_FUNCTION_INFO_V1(temporal_start_workflow);
+PG_FUNCTION_INFO_V1(temporal_signal_workflow);
 PG_FUNCTION_INFO_V1(temporal_history);
 PG_FUNCTION_INFO_V1(temporal_workflow_result);
 
@@ -184,6 +185,30 @@ execution_arguments(FunctionCallInfo fcinfo, int run_id)
 	if (!PG_ARGISNULL(run_id))
 		execution->run_id = ident_uuid_text(PG_GETARG_UUID_P(run_id));
 	return execution;
+}
+
+/*
+ * temporal.signal_workflow(workflow_id, signal_name, input, request_id, run_id,
+ *							namespace, inputs, identity)
+ */
+Datum
+temporal_signal_workflow(PG_FUNCTION_ARGS)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext own = AllocSetContextCreate(caller, "temporal signal", ALLOCSET_DEFAULT_SIZES);
+	Pb__SignalWorkflowExecutionRequest request = PB__SIGNAL_WORKFLOW_EXECUTION_REQUEST__INIT;
+
+	MemoryContextSwitchTo(own);
+	request.workflow_execution = execution_arguments(fcinfo, 4);
+	request.signal_name = argument_text(fcinfo, 1, NULL);
+	request.input = input_arguments(fcinfo, 2, 6);
+	request.request_id = argument_text(fcinfo, 3, NULL);
+	request.namespace_ = argument_text(fcinfo, 5, NULL);
+	request.identity = argument_identity(fcinfo, 7);
+	service_invoke("SignalWorkflowExecution", &request);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(own);
+	PG_RETURN_VOID();
 }
 
 /* api_put_event -- a row of event_id, event_time, event_type, attributes. */

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "api/call.h"
 #include "fmgr.h"
 #include "proto/json.h"
 #include "service/access.h"
@@ -36,6 +37,26 @@ refusal_json(const ServiceCall *call)
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
 }
 
+static Jsonb *
+answer(const ServiceMethod *method, const void *request)
+{
+	ServiceCall call;
+	ProtobufCMessage *response;
+
+	service_begin(&call);
+	response = service_call(&call, method, request);
+	if (call.refusal_sqlstate == 0)
+		return message_to_json(response, true);
+	service_warn_refused(&call);
+	return refusal_json(&call);
+}
+
+Jsonb *
+api_answer(const char *method, const void *request)
+{
+	return answer(service_find_method(method), request);
+}
+
 /*
  * temporal.rpc(method text, request jsonb) returns jsonb
  */
@@ -46,9 +67,7 @@ temporal_rpc(PG_FUNCTION_ARGS)
 	const ServiceMethod *method = service_find_method(name);
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext own = AllocSetContextCreate(caller, "temporal request", ALLOCSET_DEFAULT_SIZES);
-	ProtobufCMessage *response;
-	ServiceCall call;
-	Jsonb	   *answer;
+	Jsonb	   *result;
 
 	if (method == NULL)
 		ereport(ERROR,
@@ -56,20 +75,11 @@ temporal_rpc(PG_FUNCTION_ARGS)
 				 errmsg("unknown method %s for service temporal.api.workflowservice.v1.WorkflowService",
 						name)));
 	MemoryContextSwitchTo(own);
-	service_begin(&call);
-	response = service_call(&call, method,
-							json_to_message(method->request, PG_GETARG_JSONB_P(1)));
-	if (call.refusal_sqlstate != 0)
-	{
-		service_warn_refused(&call);
-		answer = refusal_json(&call);
-	}
-	else
-		answer = message_to_json(response, true);
+	result = answer(method, json_to_message(method->request, PG_GETARG_JSONB_P(1)));
 	MemoryContextSwitchTo(caller);
-	answer = DatumGetJsonbPCopy(PointerGetDatum(answer));
+	result = DatumGetJsonbPCopy(PointerGetDatum(result));
 	MemoryContextDelete(own);
-	PG_RETURN_JSONB_P(answer);
+	PG_RETURN_JSONB_P(result);
 }
 
 /*
