@@ -14,6 +14,8 @@
 
 #define BLOB_LIMIT (2 * 1024 * 1024)
 #define ID_LIMIT 1000
+/* How much of a failure above BLOB_LIMIT is kept, as the cause of another. */
+#define OVERSIZED_CAUSE_LIMIT (512 * 1024)
 #define HISTORY_SERVICE "history-service"
 
 /* Why a command was refused. */
@@ -70,8 +72,18 @@ extern void core_start_workflow_task(Transition *transition, const char *queue,
 									 const CoreLimits *limits);
 extern int64 core_complete_workflow_task(Transition *transition,
 										 const Pb__RespondWorkflowTaskCompletedRequest *request);
-extern void core_fail_workflow_task(Transition *transition, Pb__WorkflowTaskFailedCause cause,
-									const Pb__Failure *failure, const char *identity);
+
+/* Why a workflow task failed, and what is known of the worker that had it. */
+typedef struct TaskFailure
+{
+	Pb__WorkflowTaskFailedCause cause;
+	const Pb__Failure *failure;
+	const char *identity;
+	const char *binary_checksum;	/* NULL: not known */
+	Pb__WorkerVersionStamp *worker_version;
+} TaskFailure;
+
+extern void core_fail_workflow_task(Transition *transition, const TaskFailure *failed);
 extern void core_time_out_workflow_task(Transition *transition, Pb__TimeoutType type);
 extern bool core_heartbeat_expired(const ExecutionState *state, TimestampTz now,
 								   const Pb__RespondWorkflowTaskCompletedRequest *request,

@@ -249,7 +249,9 @@ force_close_task(Transition *transition)
 	ExecutionState *state = transition->state;
 
 	if (state_task_started(state))
-		core_fail_workflow_task(transition, CAUSE(FORCE_CLOSE_COMMAND), NULL, HISTORY_SERVICE);
+		core_fail_workflow_task(transition, &(TaskFailure) {
+			.cause = CAUSE(FORCE_CLOSE_COMMAND), .identity = HISTORY_SERVICE
+		});
 	else if (state_task_pending(state))
 		transition_remove_task(transition, QUEUE_TYPE(WORKFLOW), state->run->workflow_task->queue,
 							   core_priority_key(state->info->priority),

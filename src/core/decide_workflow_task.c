@@ -18,6 +18,7 @@
 #define BACKOFF_FROM_ATTEMPT 4
 #define BACKOFF_BASE (5 * USECS_PER_SEC)
 #define BACKOFF_MAX (10 * SECS_PER_MINUTE * USECS_PER_SEC)
+#define VERSIONED PB__WORKER_VERSIONING_MODE__WORKER_VERSIONING_MODE_VERSIONED
 #define PROBLEM_ATTRIBUTE "TemporalReportedProblems"
 
 void
@@ -263,6 +264,15 @@ core_complete_workflow_task(Transition *transition,
 	attributes->metering_metadata = request->metering_metadata;
 	attributes->deployment = request->deployment;
 	attributes->versioning_behavior = request->versioning_behavior;
+	if (request->deployment_options != NULL &&
+		request->deployment_options->worker_versioning_mode == VERSIONED)
+	{
+		attributes->worker_deployment_name = request->deployment_options->deployment_name;
+		attributes->deployment_version = proto_new(&pb__worker_deployment_version__descriptor);
+		attributes->deployment_version->deployment_name =
+			request->deployment_options->deployment_name;
+		attributes->deployment_version->build_id = request->deployment_options->build_id;
+	}
 	transition_append(transition, event);
 	run->close_attempted = false;
 	clear_problem(transition);
@@ -307,8 +317,7 @@ next_attempt(ExecutionState *state, bool started)
 
 /* core_fail_workflow_task -- whoever calls it decides what follows. */
 void
-core_fail_workflow_task(Transition *transition, Pb__WorkflowTaskFailedCause cause,
-						const Pb__Failure *failure, const char *identity)
+core_fail_workflow_task(Transition *transition, const TaskFailure *failed)
 {
 	ExecutionState *state = transition->state;
 	Pbi__WorkflowTask *task = state->run->workflow_task;
@@ -320,16 +329,20 @@ core_fail_workflow_task(Transition *transition, Pb__WorkflowTaskFailedCause caus
 		event = event_new(EVENT(WORKFLOW_TASK_FAILED), transition->now, &attributes);
 		attributes->scheduled_event_id = task->scheduled_event_id;
 		attributes->started_event_id = task->started_event_id;
-		attributes->cause = cause;
-		attributes->failure = core_clamp_failure(failure);
-		attributes->identity = identity;
+		attributes->cause = failed->cause;
+		attributes->failure = core_clamp_failure(failed->failure);
+		attributes->identity = failed->identity;
+		if (failed->binary_checksum != NULL)
+			attributes->binary_checksum = failed->binary_checksum;
+		attributes->worker_version = failed->worker_version;
 		transition_append(transition, event);
 	}
 	state->run->workflow_task = NULL;
 	next_attempt(state, true);
 	note_problem(transition, "WorkflowTaskFailed",
 				 psprintf("WorkflowTaskFailedCause%s",
-						  enum_short_name(&pb__workflow_task_failed_cause__descriptor, cause)));
+						  enum_short_name(&pb__workflow_task_failed_cause__descriptor,
+										  failed->cause)));
 }
 
 /* core_time_out_workflow_task -- nobody took it, or nobody answered. */

@@ -351,7 +351,9 @@ transition_close(Transition *transition, TimestampTz next_user_timer)
 	}
 	if (state_task_started(state) && buffer_over_limit(state))
 	{
-		core_fail_workflow_task(transition, CAUSE(FORCE_CLOSE_COMMAND), NULL, "history-service");
+		core_fail_workflow_task(transition, &(TaskFailure) {
+			.cause = CAUSE(FORCE_CLOSE_COMMAND), .identity = HISTORY_SERVICE
+		});
 		core_schedule_workflow_task(transition);
 	}
 	if (!state_task_started(state))

@@ -10,7 +10,6 @@
 
 #include "service/service.h"
 
-#define OVERSIZED_CAUSE_LIMIT (512 * 1024)
 #define HEARTBEAT_TOO_LARGE "Heartbeat details exceed size limit."
 
 /* An activity that a request means, with its run. */

@@ -113,7 +113,7 @@ uses_search_attributes(const Pb__RespondWorkflowTaskCompletedRequest *request)
  */
 static void
 refuse_completion(ServiceCall *call, const RunKey *key, const CommandError *error,
-				  const char *identity)
+				  const Pb__RespondWorkflowTaskCompletedRequest *request)
 {
 	ExecutionState *state = store_load_run(key, LOCK_NONE);
 	Transition *transition = transition_new(state, call->now);
@@ -122,8 +122,11 @@ refuse_completion(ServiceCall *call, const RunKey *key, const CommandError *erro
 	if (state->run->workflow_task->attempt > 1 && !unhandled)
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_BAD_COMMAND), errmsg("%s", error->message)));
-	core_fail_workflow_task(transition, error->cause, core_server_failure(error->message, true),
-							identity);
+	core_fail_workflow_task(transition, &(TaskFailure) {
+		.cause = error->cause, .failure = core_server_failure(error->message, true),
+		.identity = request->identity, .binary_checksum = request->binary_checksum,
+		.worker_version = request->worker_version_stamp
+	});
 	state->run->close_attempted = unhandled;
 	if (error->terminate)
 		core_terminate(transition, error->message, NULL, HISTORY_SERVICE, 0, NULL);
@@ -282,7 +285,7 @@ service_respond_workflow_task_completed(ServiceCall *call, const void *message)
 	transition = transition_new(state, call->now);
 	if (!execute_commands(call, transition, request, &error))
 	{
-		refuse_completion(call, &key, &error, request->identity);
+		refuse_completion(call, &key, &error, request);
 		return NULL;
 	}
 	next_workflow_task(call, transition, request, original);
@@ -300,11 +303,20 @@ service_respond_workflow_task_failed(ServiceCall *call, const void *message)
 	const Pb__RespondWorkflowTaskFailedRequest *request = message;
 	ExecutionState *state = lock_task(call, &request->task_token, 0, NULL);
 	Transition *transition = transition_new(state, call->now);
-	const Pb__Failure *failure = request->failure;
+	TaskFailure failed = {
+		request->cause, request->failure, request->identity, request->binary_checksum,
+		request->worker_version
+	};
 
-	if (failure != NULL && protobuf_c_message_get_packed_size(&failure->base) > BLOB_LIMIT)
-		failure = core_server_failure("Failure exceeds size limit.", true);
-	core_fail_workflow_task(transition, request->cause, failure, request->identity);
+	if (request->failure != NULL &&
+		protobuf_c_message_get_packed_size(&request->failure->base) > BLOB_LIMIT)
+	{
+		Pb__Failure *oversized = core_server_failure("Failure exceeds size limit.", true);
+
+		oversized->cause = core_shorten_failure(request->failure, OVERSIZED_CAUSE_LIMIT);
+		failed.failure = oversized;
+	}
+	core_fail_workflow_task(transition, &failed);
 	if (request->cause == CAUSE(GRPC_MESSAGE_TOO_LARGE))
 		core_terminate(transition,
 					   enum_short_name(&pb__workflow_task_failed_cause__descriptor, request->cause),

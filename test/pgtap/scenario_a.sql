@@ -503,5 +503,37 @@ SELECT t.complete(:'task', t.start_timer('t') || t.complete_workflow());
 SELECT t.history_is('s-19', 'P, 5 TIMER_START, 6 WF_COMPLETED', 'S-19 the correct completion works');
 SELECT t.check('s-19');
 
+-- ------------------------------------------ what a worker says of itself
+
+\set build '{"binary_checksum": "sum", "worker_version_stamp": {"build_id": "b1"}}'
+\set failed_build '{"binary_checksum": "sum", "worker_version": {"build_id": "b1"}}'
+SELECT t.start('versions');
+SELECT t.fail(t.poll('versions'), options => :'failed_build');
+SELECT t.event_has('versions', 4, '{"binaryChecksum": "sum", "workerVersion": {"buildId": "b1"}}',
+	'the failure of a task tells the version of its worker');
+SELECT t.signal('versions');
+SELECT alike(t.error_of_complete(t.poll('versions'), t.cancel_timer('none'), :'build'), 'TW303 %', 'a bad command');
+SELECT t.history_is('versions', '1 WF_STARTED, 2 WFT_SCHED, 3 WFT_START, 4 WFT_FAILED, 5 WF_SIGNALED,
+	6 WFT_SCHED, 7 WFT_START, 8 WFT_FAILED', 'fails the task');
+SELECT t.event_has('versions', 8, '{"binaryChecksum": "sum", "workerVersion": {"buildId": "b1"}}',
+	'and so does the refusal of its commands');
+SELECT t.complete(t.poll('versions'), t.complete_workflow(), '{"versioning_behavior": "VERSIONING_BEHAVIOR_PINNED",
+	"deployment_options": {"deployment_name": "d", "build_id": "b1", "worker_versioning_mode": "WORKER_VERSIONING_MODE_VERSIONED"}}');
+SELECT t.event_has('versions', 11, '{"versioningBehavior": "VERSIONING_BEHAVIOR_PINNED", "workerDeploymentName": "d",
+	"deploymentVersion": {"deploymentName": "d", "buildId": "b1"}}', 'a completion tells its deployment');
+SELECT t.check('versions');
+
+SELECT t.run('unversioned', t.complete_workflow(), complete_options => '{"deployment_options":
+	{"build_id": "b1", "worker_versioning_mode": "WORKER_VERSIONING_MODE_UNVERSIONED"}}');
+SELECT t.event_has('unversioned', 4, '{"deploymentVersion": null, "workerDeploymentName": null}',
+	'unless it has none');
+
+SELECT t.start('large failure');
+SELECT t.fail(t.poll('large failure'), options => jsonb_build_object('failure', t.failure(t.large(), 'T')));
+SELECT t.event_has('large failure', 4, '{"failure": {"message": "Failure exceeds size limit.",
+	"serverFailureInfo": {"nonRetryable": true}, "cause": {"applicationFailureInfo": {"type": "T"}}}}',
+	'of a failure that is too large the beginning is kept');
+SELECT t.check('large failure');
+
 SELECT * FROM finish();
 ROLLBACK;
