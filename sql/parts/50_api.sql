@@ -35,8 +35,12 @@ CREATE FUNCTION temporal.encode_fields("values" jsonb)
 RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
 BEGIN ATOMIC
-	SELECT pg_catalog.jsonb_object_agg(f.key, temporal.encode_payload(f.value))
-	FROM pg_catalog.jsonb_each("values") f;
+	SELECT CASE pg_catalog.jsonb_typeof("values")
+		WHEN 'object' THEN
+			(SELECT pg_catalog.jsonb_object_agg(f.key, temporal.encode_payload(f.value))
+			 FROM pg_catalog.jsonb_each("values") f)
+		ELSE "values"	-- to be refused
+	END;
 END;
 COMMENT ON FUNCTION temporal.encode_fields(jsonb) IS
 'An object as a map of payloads in a request: memo and search attributes.';
@@ -48,7 +52,7 @@ BEGIN ATOMIC
 	SELECT EXTRACT(epoch FROM length)::pg_catalog.text OPERATOR(pg_catalog.||) 's';
 END;
 COMMENT ON FUNCTION temporal.duration(interval) IS
-'An interval as a duration in a request; a month counts as 30 days.';
+'An interval as a duration in a request; a month counts as 30 days, a year as 365.25.';
 
 -- ---- clients ----
 
@@ -354,7 +358,7 @@ BEGIN
 		workflow_type, input, workflow_id, task_queue, namespace, inputs, request_id,
 		id_reuse_policy, id_conflict_policy, execution_timeout, run_timeout, task_timeout,
 		start_delay, memo, search_attributes, priority, summary, identity);
-	COMMIT;
+	-- Commits before it waits.
 	CALL temporal.await_result(id, timeout, NULL, namespace, result);
 END
 $$;

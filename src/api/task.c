@@ -186,7 +186,7 @@ Datum
 temporal_poll_activity_tasks(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	int32		max_tasks = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT32(2);
+	int32		max_tasks = PG_ARGISNULL(2) ? 1 : PG_GETARG_INT32(2);
 	MemoryContext caller;
 
 	InitMaterializedSRF(fcinfo, 0);

@@ -6,9 +6,13 @@
 
 #include "base/argument.h"
 #include "base/clock.h"
+#include "common/int.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
+
+/* As EXTRACT(epoch) has it. */
+#define HOURS_PER_YEAR ((int64) (DAYS_PER_YEAR * HOURS_PER_DAY))
 
 /* Longer than this is for ever. */
 #define LONGEST_WAIT (INT64CONST(100) * 365 * USECS_PER_DAY)
@@ -33,12 +37,19 @@ int64
 argument_interval(FunctionCallInfo fcinfo, int argument)
 {
 	Interval   *interval;
+	int64		hours;
+	int64		result;
 
 	if (PG_ARGISNULL(argument))
 		return 0;
 	interval = PG_GETARG_INTERVAL_P(argument);
-	return ((int64) interval->month * DAYS_PER_MONTH + interval->day) * USECS_PER_DAY +
-		interval->time;
+	hours = (int64) (interval->month / MONTHS_PER_YEAR) * HOURS_PER_YEAR +
+		(int64) (interval->month % MONTHS_PER_YEAR) * DAYS_PER_MONTH * HOURS_PER_DAY +
+		(int64) interval->day * HOURS_PER_DAY;
+	if (pg_mul_s64_overflow(hours, USECS_PER_HOUR, &result) ||
+		pg_add_s64_overflow(result, interval->time, &result))
+		return hours < 0 ? PG_INT64_MIN : PG_INT64_MAX;
+	return result;
 }
 
 TimestampTz

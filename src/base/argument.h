@@ -14,7 +14,7 @@ extern char *argument_text(FunctionCallInfo fcinfo, int argument, const char *ot
 /* Who calls: as given, else the session's role. */
 extern char *argument_identity(FunctionCallInfo fcinfo, int argument);
 
-/* An interval in microseconds, a month counting as 30 days; 0 if it is NULL. */
+/* Microseconds as EXTRACT(epoch) counts them, within the range; 0 if it is NULL. */
 extern int64 argument_interval(FunctionCallInfo fcinfo, int argument);
 
 /* The engine's time that lies an interval ahead; DT_NOEND if it is NULL. */

@@ -314,19 +314,26 @@ wait_for_task(bool held, TimestampTz deadline)
 static char *
 handler_statement(const char *name)
 {
-	List	   *names = compat_qualified_name(name);
+	List	   *names;
 	Oid			types[] = {JSONBOID};
-	Oid			function = LookupFuncName(names, 1, types, true);
+	Oid			function;
 
+	if (name[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
+				 errmsg("handler is not set"),
+				 errhint("It is the name of a function.")));
+	names = compat_qualified_name(name);
+	function = LookupFuncName(names, 1, types, true);
 	if (!OidIsValid(function))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
 				 errmsg("function %s(jsonb) does not exist", name),
 				 errhint("A handler takes the task and returns the result, both jsonb.")));
-	if (get_func_rettype(function) != JSONBOID)
+	if (get_func_rettype(function) != JSONBOID || get_func_retset(function))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("function %s(jsonb) does not return jsonb", name)));
+				 errmsg("function %s(jsonb) does not return one jsonb", name)));
 	return psprintf("SELECT %s($1)", NameListToQuotedString(names));
 }
 

@@ -509,4 +509,18 @@ SELECT type, bytes, pg_temp.try_sql(format('SELECT temporal.decode(%L, %L)', typ
 	('temporal.no.such.Type', '\x'), ('', '\x')) v(type, bytes);
 SELECT pg_temp.try_sql('SELECT count(*) FROM temporal.decode_events(''\xff'')');
 SELECT n, pg_temp.try_sql(format('SELECT temporal.tick(%s)', n)) FROM unnest('{0, -1}'::int[]) n;
+-- what is no object, no number, no end
+SELECT pg_temp.try_sql(format('SELECT temporal.%I(''w'', %s => ''[1]'')', f, a))
+FROM unnest('{start_workflow,start_workflow_run}'::text[]) f, unnest('{memo,search_attributes}'::text[]) a;
+SELECT pg_temp.try_sql('SELECT count(*) FROM temporal.poll_activity_tasks(''nothing'', max_tasks => NULL)');
+SELECT pg_temp.try_sql('CALL temporal.work(''queue'', NULL)');
+SELECT pg_temp.try_sql('CALL temporal.work(''queue'', ''jsonb_array_elements'')');
+SELECT pg_temp.try_sql('CALL temporal.execute_workflow(''w'')');
+-- both forms count an interval in the same way
+SELECT length, temporal.start_workflow('w', workflow_id => 'a' || length, execution_timeout => length) IS NOT NULL,
+	temporal.start_workflow_run('w', workflow_id => 'b' || length, execution_timeout => length) IS NOT NULL
+FROM unnest('{1 year 1 month 1 day 1 second, 10000 years}'::interval[]) length;
+SELECT temporal.start_workflow('w', workflow_id => 'longest', execution_timeout => '178000000 years');
+SELECT workflow_id, attributes ->> 'workflowExecutionTimeout' FROM temporal.events
+WHERE event_type = 'WorkflowExecutionStarted' AND workflow_id ~ 'year|longest' ORDER BY 1;
 ROLLBACK;
