@@ -39,6 +39,8 @@ typedef struct CommandContext
 	const char *identity;
 	const char *namespace_name;
 	List	   *attribute_types;	/* of AttributeType: the custom ones */
+	const Pb__Memo *memo;		/* before the commands; loaded if one changes it */
+	const Pb__SearchAttributes *search_attributes;
 } CommandContext;
 
 /* ---- retry.c ---- */
@@ -179,10 +181,17 @@ extern bool core_modify_properties(Transition *transition, const Pb__Command *co
 extern const char *core_check_search_attributes(const Pb__SearchAttributes *attributes,
 												const List *types);
 
+extern const char *core_check_search_attribute_sizes(const Pb__SearchAttributes *attributes);
 extern Pb__SearchAttributes *core_type_search_attributes(const Pb__SearchAttributes *attributes,
 														 const List *types);
 extern Pb__Payload *core_keyword_list(const char *json);
 extern List *core_system_attributes(void);
+
+/* ---- merge.c ---- */
+
+extern Pb__Memo *core_merge_memo(const Pb__Memo *memo, const List *changes);
+extern Pb__Memo *core_merge_search_attributes(const Pb__SearchAttributes *attributes,
+											  const List *changes);
 
 /* ---- attribute_value.c ---- */
 

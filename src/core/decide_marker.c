@@ -161,18 +161,35 @@ core_check_search_attributes(const Pb__SearchAttributes *attributes, const List 
 				return psprintf("%s attribute can't be set in SearchAttributes", name);
 		if (type == 0)
 			return psprintf("search attribute %s is not defined", name);
-		if (value == NULL)
-			continue;
-		if (value->data.len > SEARCH_ATTRIBUTE_VALUE_LIMIT)
-			return psprintf("search attribute %s value size %zu exceeds size limit %d",
-							name, value->data.len, SEARCH_ATTRIBUTE_VALUE_LIMIT);
-		if (!core_attribute_value_fits(value, type))
+		if (value != NULL && !core_attribute_value_fits(value, type))
 			return psprintf("invalid value for search attribute %s", name);
 	}
-	if (protobuf_c_message_get_packed_size(&attributes->base) > SEARCH_ATTRIBUTES_LIMIT)
-		return psprintf("total size of search attributes exceeds size limit %d",
-						SEARCH_ATTRIBUTES_LIMIT);
 	return NULL;
+}
+
+static const char *
+check_total(const ProtobufCMessage *attributes)
+{
+	if (protobuf_c_message_get_packed_size(attributes) <= SEARCH_ATTRIBUTES_LIMIT)
+		return NULL;
+	return psprintf("total size of search attributes exceeds size limit %d",
+					SEARCH_ATTRIBUTES_LIMIT);
+}
+
+/* core_check_search_attribute_sizes -- which of them is too large, or NULL. */
+const char *
+core_check_search_attribute_sizes(const Pb__SearchAttributes *attributes)
+{
+	for (size_t i = 0; attributes != NULL && i < attributes->n_indexed_fields; i++)
+	{
+		const Pb__Payload *value = attributes->indexed_fields[i]->value;
+
+		if (value != NULL && value->data.len > SEARCH_ATTRIBUTE_VALUE_LIMIT)
+			return psprintf("search attribute %s value size %zu exceeds size limit %d",
+							attributes->indexed_fields[i]->key, value->data.len,
+							SEARCH_ATTRIBUTE_VALUE_LIMIT);
+	}
+	return attributes == NULL ? NULL : check_total(&attributes->base);
 }
 
 bool
@@ -241,7 +258,14 @@ core_upsert_search_attributes(Transition *transition, const Pb__Command *command
 	for (size_t i = 0; i < from->n_indexed_fields; i++)
 		transition_set_search_attribute(transition, from->indexed_fields[i]->key,
 										from->indexed_fields[i]->value);
-	return true;
+	problem = core_check_search_attribute_sizes(from);
+	if (problem == NULL)
+		problem = check_total(&core_merge_search_attributes(context->search_attributes,
+															transition->search_attributes)->base);
+	if (problem == NULL)
+		return true;
+	error->terminate = true;
+	return command_refuse(error, CAUSE(BAD_SEARCH_ATTRIBUTES), problem);
 }
 
 bool
@@ -257,12 +281,6 @@ core_modify_properties(Transition *transition, const Pb__Command *command,
 	if (memo == NULL || memo->n_fields == 0)
 		return command_refuse(error, CAUSE(BAD_MODIFY_WORKFLOW_PROPERTIES_ATTRIBUTES),
 							  "UpsertedMemo is not set on ModifyWorkflowPropertiesCommand.");
-	if (protobuf_c_message_get_packed_size(&memo->base) > BLOB_LIMIT)
-	{
-		error->terminate = true;
-		return command_refuse(error, CAUSE(BAD_MODIFY_WORKFLOW_PROPERTIES_ATTRIBUTES),
-							  "ModifyWorkflowPropertiesCommandAttributes.UpsertedMemo exceeds size limit.");
-	}
 	attributes->upserted_memo = memo;
 	attributes->workflow_task_completed_event_id = context->completed_event_id;
 	transition_append(transition, event);
@@ -276,5 +294,10 @@ core_modify_properties(Transition *transition, const Pb__Command *command,
 			change->payload = NULL;
 		transition->memo = lappend(transition->memo, change);
 	}
-	return true;
+	memo = core_merge_memo(context->memo, transition->memo);
+	if (protobuf_c_message_get_packed_size(&memo->base) <= BLOB_LIMIT)
+		return true;
+	error->terminate = true;
+	return command_refuse(error, CAUSE(BAD_MODIFY_WORKFLOW_PROPERTIES_ATTRIBUTES),
+						  "ModifyWorkflowPropertiesCommandAttributes.UpsertedMemo exceeds size limit.");
 }

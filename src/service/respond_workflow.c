@@ -95,14 +95,29 @@ load_named(ExecutionState *state, const Pb__RespondWorkflowTaskCompletedRequest 
 	store_load_named(state, activities, timers);
 }
 
-static bool
-uses_search_attributes(const Pb__RespondWorkflowTaskCompletedRequest *request)
+/* Loads what only commands that change search attributes or the memo need. */
+static void
+load_attributes(const ServiceCall *call, const RunKey *key,
+				const Pb__RespondWorkflowTaskCompletedRequest *request, CommandContext *context)
 {
+	Pb__Memo   *memo;
+	Pb__SearchAttributes *search_attributes;
+
 	for (size_t i = 0; i < request->n_commands; i++)
-		if (request->commands[i]->attributes_case ==
-			PB__COMMAND__ATTRIBUTES_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES_COMMAND_ATTRIBUTES)
-			return true;
-	return false;
+	{
+		switch (request->commands[i]->attributes_case)
+		{
+			case PB__COMMAND__ATTRIBUTES_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES_COMMAND_ATTRIBUTES:
+			case PB__COMMAND__ATTRIBUTES_MODIFY_WORKFLOW_PROPERTIES_COMMAND_ATTRIBUTES:
+				context->attribute_types = store_attribute_types(&call->namespace->id);
+				store_load_attributes(key, &memo, &search_attributes);
+				context->memo = memo;
+				context->search_attributes = search_attributes;
+				return;
+			default:
+				break;
+		}
+	}
 }
 
 /*
@@ -159,8 +174,7 @@ execute_commands(ServiceCall *call, Transition *transition,
 	context.unseen = list_length(transition->state->buffer);
 	context.identity = request->identity;
 	context.namespace_name = call->namespace->name;
-	if (uses_search_attributes(request))
-		context.attribute_types = store_attribute_types(&call->namespace->id);
+	load_attributes(call, &transition->state->key, request, &context);
 	for (size_t i = 0; i < request->n_commands; i++)
 		if (!core_execute_command(transition, request->commands[i], &context, error))
 			return false;

@@ -150,6 +150,7 @@ normalise(ServiceCall *call, Pb__StartWorkflowExecutionRequest *request, bool wi
 		List	   *types = store_attribute_types(&call->namespace->id);
 
 		refuse(core_check_search_attributes(request->search_attributes, types));
+		refuse(core_check_search_attribute_sizes(request->search_attributes));
 		request->search_attributes = core_type_search_attributes(request->search_attributes, types);
 	}
 	refuse(core_check_priority(request->priority));

@@ -249,57 +249,6 @@ write_pending(const Transition *transition)
 
 /* ---- what lists show ---- */
 
-static Pb__Memo *
-merge_memo(Pb__Memo *memo, const List *changes)
-{
-	Pb__Memo   *merged = proto_new(&pb__memo__descriptor);
-	size_t		room = (memo != NULL ? memo->n_fields : 0) + list_length(changes);
-	ListCell   *cell;
-
-	merged->fields = palloc((room + 1) * sizeof(Pb__Memo__FieldsEntry *));
-	for (size_t i = 0; memo != NULL && i < memo->n_fields; i++)
-		merged->fields[merged->n_fields++] = memo->fields[i];
-	foreach(cell, changes)
-	{
-		FieldChange *change = lfirst(cell);
-		size_t		i = 0;
-
-		while (i < merged->n_fields && strcmp(merged->fields[i]->key, change->name) != 0)
-			i++;
-		if (change->payload == NULL)
-		{
-			if (i < merged->n_fields)
-				merged->fields[i] = merged->fields[--merged->n_fields];
-			continue;
-		}
-		if (i == merged->n_fields)
-			merged->n_fields++;
-		merged->fields[i] = proto_new(&pb__memo__fields_entry__descriptor);
-		merged->fields[i]->key = change->name;
-		merged->fields[i]->value = change->payload;
-	}
-	return merged;
-}
-
-/* Search attributes are the same map on the wire as a memo. */
-static bytea *
-merge_search_attributes(const Pb__SearchAttributes *attributes, const List *changes)
-{
-	Pb__Memo   *memo = proto_new(&pb__memo__descriptor);
-
-	memo->fields = palloc((attributes != NULL ? attributes->n_indexed_fields + 1 : 1) *
-						  sizeof(Pb__Memo__FieldsEntry *));
-	for (size_t i = 0; attributes != NULL && i < attributes->n_indexed_fields; i++)
-	{
-		Pb__Memo__FieldsEntry *entry = proto_new(&pb__memo__fields_entry__descriptor);
-
-		entry->key = attributes->indexed_fields[i]->key;
-		entry->value = attributes->indexed_fields[i]->value;
-		memo->fields[memo->n_fields++] = entry;
-	}
-	return proto_pack_bytea(&merge_memo(memo, changes)->base);
-}
-
 static Datum
 uuid_or_null(const char *text, char *null)
 {
@@ -335,11 +284,11 @@ insert_visibility(const Transition *transition)
 	if (transition->memo == NIL)
 		nulls[10] = 'n';
 	else
-		values[10] = message_datum(merge_memo(NULL, transition->memo));
+		values[10] = message_datum(core_merge_memo(NULL, transition->memo));
 	if (transition->search_attributes == NIL)
 		nulls[11] = 'n';
 	else
-		values[11] = PointerGetDatum(merge_search_attributes(NULL, transition->search_attributes));
+		values[11] = message_datum(core_merge_search_attributes(NULL, transition->search_attributes));
 	store_run(&insert, values, nulls);
 }
 
@@ -359,7 +308,7 @@ update_attributes(const Transition *transition)
 	store_load_attributes(key, &memo, &attributes);
 	if (transition->memo != NIL)
 	{
-		Datum		values[] = {key_datums(key), message_datum(merge_memo(memo, transition->memo))};
+		Datum		values[] = {key_datums(key), message_datum(core_merge_memo(memo, transition->memo))};
 
 		store_run(&update_memo, values, NULL);
 	}
@@ -367,7 +316,7 @@ update_attributes(const Transition *transition)
 	{
 		Datum		values[] = {
 			key_datums(key),
-			PointerGetDatum(merge_search_attributes(attributes, transition->search_attributes))
+			message_datum(core_merge_search_attributes(attributes, transition->search_attributes))
 		};
 
 		store_run(&update_attributes, values, NULL);

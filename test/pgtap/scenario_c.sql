@@ -310,6 +310,35 @@ SELECT is(pg_temp.cause_of('s-51 fits', t.record_marker('m', jsonb_build_object(
 SELECT t.history_is('s-51 fits', 'P, 5 MARKER', 'S-51 a marker that fits is recorded');
 SELECT t.check('s-51 fits');
 
+-- ----------------------------------- sizes of search attributes and the memo
+
+-- A value that is too large ends the workflow, and so does what has grown by
+-- and by.
+SELECT t.start('large value');
+SELECT alike(t.error_of_complete(t.poll('large value'), t.upsert_search_attributes(
+	jsonb_build_object('TemporalChangeVersion', jsonb_build_array(repeat('v', 2049))))),
+	'TW303 BadSearchAttributes: %exceeds size limit%', 'a search attribute that is too large is refused');
+SELECT t.history_is('large value', '1 WF_STARTED, 2 WFT_SCHED, 3 WFT_START, 4 WFT_FAILED, 5 WF_TERMINATED',
+	'and ends the workflow');
+SELECT t.check('large value');
+SELECT alike(t.error_of('StartWorkflowExecution', t.starting('large start', jsonb_build_object('search_attributes',
+	jsonb_build_object('indexed_fields', jsonb_build_object('TemporalChangeVersion',
+		jsonb_build_array(repeat('v', 2049))))))), 'TW300 %exceeds size limit%', 'it also keeps a workflow from starting');
+
+SELECT t.run('large memo', t.modify_properties(jsonb_build_object('a', t.large(1024 * 1024)))
+	|| t.modify_properties(jsonb_build_object('a', t.large(1024 * 1024))));
+SELECT t.signal('large memo');
+SELECT t.complete(t.poll('large memo'), t.modify_properties(jsonb_build_object('a', null, 'b', t.large(1024 * 1024))));
+SELECT t.history_is('large memo', 'P, 5 PROPS_MOD, 6 PROPS_MOD, 7 WF_SIGNALED, 8 WFT_SCHED, 9 WFT_START,
+	10 WFT_DONE, 11 PROPS_MOD', 'the memo counts as it is after the change');
+SELECT t.signal('large memo');
+SELECT alike(t.error_of_complete(t.poll('large memo'), t.modify_properties(jsonb_build_object('c', t.large(1024 * 1024)))),
+	'TW303 BadModifyWorkflowPropertiesAttributes: %exceeds size limit.', 'with what it had before');
+SELECT t.history_is('large memo', 'P, 5 PROPS_MOD, 6 PROPS_MOD, 7 WF_SIGNALED, 8 WFT_SCHED, 9 WFT_START,
+	10 WFT_DONE, 11 PROPS_MOD, 12 WF_SIGNALED, 13 WFT_SCHED, 14 WFT_START, 15 WFT_FAILED, 16 WF_TERMINATED',
+	'a memo that has grown too large ends the workflow');
+SELECT t.check('large memo');
+
 -- ------------------------------------------------ what commands say to people
 
 CREATE FUNCTION pg_temp.annotated(commands jsonb) RETURNS jsonb
