@@ -147,7 +147,9 @@ core_schedule_activity(Transition *transition, const Pb__Command *command,
 	attributes->priority = core_merge_priority(state->info->priority, from->priority);
 	transition_append(transition, event);
 	activity = llast(state->activities);
-	if (from->request_eager_execution)
+	/* The worker that completes has polled the workflow's queue, no other. */
+	if (from->request_eager_execution &&
+		strcmp(attributes->task_queue->name, state->info->task_queue) == 0)
 		transition->eager = lappend(transition->eager, activity);
 	else
 		activity_redispatch(transition, activity, transition->now);

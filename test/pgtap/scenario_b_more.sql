@@ -110,6 +110,13 @@ SELECT is(t.complete(t.poll('s37d'), t.schedule_activity('a', '{"request_eager_e
 SELECT t.history_is('s37d', 'P, 5 ACT_SCHED, 6 WF_COMPLETED', 'S-37 variant: the workflow is over');
 SELECT t.check('s37d');
 
+-- A worker has kept no slot for the activities of another queue, and may have no
+-- right to them.
+SELECT is(t.run('s37 other', t.schedule_activity('a', '{"request_eager_execution": true,
+	"task_queue": {"name": "s37 elsewhere"}}')) -> 'activityTasks', NULL, 'S-37 none of another queue');
+SELECT is(t.poll_activity('s37 elsewhere') ->> 'activityId', 'a', 'S-37 which gets it as usual');
+SELECT t.check('s37 other');
+
 -- ---------------------------------------------------------------------- S-38
 
 SELECT t.start('s38');
