@@ -90,7 +90,8 @@ CREATE TABLE temporal.pending_activity (
 	scheduled bytea NOT NULL,
 	state bytea NOT NULL,
 	PRIMARY KEY (shard, namespace_id, run_id, scheduled_event_id),
-	UNIQUE (shard, namespace_id, run_id, activity_id)
+	-- Begins otherwise, lest the planner take one of the two for the other.
+	UNIQUE (shard, activity_id, run_id, namespace_id)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE temporal.pending_activity IS 'Activities that have not finished. Starting one locks only its row here.';
 COMMENT ON COLUMN temporal.pending_activity.shard IS 'Shard of the workflow id';
