@@ -32,7 +32,11 @@ EXTRA_CLEAN    = $(PROTO_C) $(PROTO_H) $(DATA_built) tmp_check output_iso result
                  log regression.out regression.diffs
 
 PG_CONFIG  ?= pg_config
-PGXS       := $(shell $(PG_CONFIG) --pgxs)
+PGXS       := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+# These two install it themselves.
+ifeq ($(PGXS)$(filter test demo demo-stop,$(MAKECMDGOALS)),)
+$(error $(PG_CONFIG) is missing: run script/setup)
+endif
 include $(PGXS)
 
 # The folder stands for parts that were deleted.
@@ -69,8 +73,9 @@ fuzz:
 bench:
 	bench/run
 
+# PORT=number: another port than 15432
 demo:
-	script/demo
+	script/demo $(if $(PORT),--port $(PORT))
 
 demo-stop:
 	script/demo stop
