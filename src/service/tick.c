@@ -244,6 +244,11 @@ lock_target(ServiceCall *call, const Pb__WorkflowExecution *execution, bool chil
 	target.state = lock_run(&key, &target.busy);
 	if (target.state == NULL)
 		return target;
+	/* Another run may have begun before this one was locked. */
+	if (execution->run_id[0] == '\0' && !state_is_open(target.state) &&
+		store_current_run(&key, execution->workflow_id, &current) &&
+		memcmp(&key.run_id, &current.run_id, sizeof(pg_uuid_t)) != 0)
+		target.busy = true;
 	if (strcmp(target.state->workflow_id, execution->workflow_id) != 0 ||
 		(child_only && strcmp(target.state->info->parent_run_id,
 							  ident_uuid_text(&source->key.run_id)) != 0))
