@@ -115,6 +115,7 @@ is_inert($fresh, 'shop', 'restored');
 is($fresh->safe_psql('shop', 'SELECT count(*) FROM temporal.workflows', extra_params => [ '-U', 'reader' ]),
 	'3', 'rights are restored, reading goes on');
 $fresh->safe_psql('shop', 'SELECT temporal.adopt()');
+ok($fresh->poll_query_until('shop', 'SELECT count(*) = 0 FROM temporal.pending_timers'), 'adopted: what is long due happens at once');
 $fresh->safe_psql('shop', "SELECT temporal.complete_activity_task('$token', to_jsonb('charged fires'::text))");
 finishes($fresh, 'shop', 'closed Completed, fires Completed, starts Completed', 'adopted');
 is($fresh->safe_psql('shop', q{SELECT count(*) FROM temporal.history('fires') WHERE event_type = 'WorkflowExecutionSignaled'}),
