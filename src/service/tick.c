@@ -21,7 +21,6 @@
 #define BUSY_DELAY (100 * INT64CONST(1000))
 #define FIRST_ERROR_DELAY USECS_PER_SEC
 #define MAX_ERROR_DELAY (5 * SECS_PER_MINUTE * USECS_PER_SEC)
-#define LOST_CLAIMS 64
 
 typedef enum Outcome
 {
@@ -539,8 +538,8 @@ tick_outbox(TimestampTz from, TimestampTz now, int limit)
 static void
 tick_lost_claims(void)
 {
-	WakeClaim	claims[LOST_CLAIMS];
-	int			n = wake_take_lost_claims(claims, LOST_CLAIMS);
+	WakeClaim	claims[WAKE_LOST_CLAIMS];
+	int			n = wake_take_lost_claims(claims, WAKE_LOST_CLAIMS);
 
 	for (int i = 0; i < n; i++)
 		run_guarded(lose_claim, &claims[i]);

@@ -5,7 +5,8 @@
  * A worker that claims, works and completes in one transaction leaves no
  * trace when it fails: the task is simply there again.  The keeper learns of
  * it here and lets the task wait as long as its retry policy says.  The list
- * is short; when it is full the task is tried again without waiting.
+ * is short; when it is full the task is tried again without waiting, and
+ * whoever waits for it is woken at once.
  * TemporalClaim guards it.
  */
 #include "postgres.h"
@@ -19,15 +20,20 @@ void
 claim_lost(const WakeClaim *claim)
 {
 	LostClaims *lost = wake_shared.lost_claims;
+	bool full;
 
 	LWLockAcquire(wake_shared.claim_lock, LW_EXCLUSIVE);
-	if (lost->count < WAKE_LOST_CLAIMS)
+	full = lost->count == WAKE_LOST_CLAIMS;
+	if (!full)
 	{
 		lost->claims[lost->count].database = MyDatabaseId;
 		lost->claims[lost->count].claim = *claim;
 		lost->count++;
 	}
 	LWLockRelease(wake_shared.claim_lock);
+
+	if (full)
+		waiter_wake(WAKE_QUEUE, MyDatabaseId, claim->queue_id, 1);
 }
 
 /* wake_take_lost_claims -- moves lost claims of this database to the caller. */

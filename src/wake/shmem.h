@@ -22,7 +22,6 @@
 #define WAKE_PARTITIONS 16
 #define WAKE_WAYS 8     /* entries of a set; the oldest is replaced */
 #define WAKE_CLAIMERS 4 /* claims of a queue that may raise its bound */
-#define WAKE_LOST_CLAIMS 256
 #define WAKE_DATABASES 128
 #define WAKE_PROCESSES 256
 #define WAKE_HOLDS 32

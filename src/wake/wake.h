@@ -18,6 +18,7 @@
 #include "datatype/timestamp.h"
 
 #define WAKE_IDENTITY_SIZE 128
+#define WAKE_LOST_CLAIMS 256 /* more are not kept */
 
 /* What a process waits for: a task of a queue, or the end of a run. */
 typedef enum WakeKind

@@ -164,6 +164,12 @@ waiting_are('', 'while a transaction of ours is prepared, a sweep wakes who wait
 sql(q{COMMIT PREPARED 'ours'});
 $waiter->quit;
 
+# More than the list has room for.
+%session = map { $_->[0] => start_waiting($queue, $_->[1], $_->[0]) } (['waiter1', 1010], ['waiter2', 1100]);
+sql('BEGIN; SELECT note_claim(n) FROM generate_series(1001, 1300) n; ROLLBACK');
+waiting_are('', 'however many claims are rolled back, who waits for the tasks is woken');
+$_->quit for values %session;
+
 note 'without shared memory';
 
 $node->append_conf('postgresql.conf', "shared_preload_libraries = ''");

@@ -80,7 +80,9 @@ wake_test_raise_bound(PG_FUNCTION_ARGS)
 Datum
 wake_test_note_claim(PG_FUNCTION_ARGS)
 {
-	WakeClaim claim = {.event_id = PG_GETARG_INT64(0), .attempt = 1};
+	WakeClaim claim = {
+		.queue_id = PG_GETARG_INT64(0), .event_id = PG_GETARG_INT64(0), .attempt = 1
+	};
 
 	wake_note_claim(&claim);
 	PG_RETURN_VOID();
