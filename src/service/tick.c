@@ -189,16 +189,22 @@ fire_retention(ServiceCall *call, const TimerRow *timer)
 	return ITEM_DONE;
 }
 
+static void
+use_namespace(ServiceCall *call, const RunKey *key, const char *whose)
+{
+	call->namespace = store_find_namespace_id(&key->namespace_id);
+	if (call->namespace == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_NAMESPACE_NOT_FOUND),
+				 errmsg("namespace of %s does not exist", whose)));
+}
+
 static Outcome
 fire_timer(ServiceCall *call, const void *item)
 {
 	const TimerRow *timer = item;
 
-	call->namespace = store_find_namespace_id(&timer->key.namespace_id);
-	if (call->namespace == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_TEMPORAL_NAMESPACE_NOT_FOUND),
-				 errmsg("namespace of a timer does not exist")));
+	use_namespace(call, &timer->key, "a timer");
 	switch (timer->kind)
 	{
 		case TIMER_RUN:
@@ -320,7 +326,7 @@ do_effect(ServiceCall *call, const void *item)
 	Transition *transition;
 	int			cause;
 
-	call->namespace = store_find_namespace_id(&row->key.namespace_id);
+	use_namespace(call, &row->key, "an effect");
 	source = lock_run(&row->key, &busy);
 	if (busy)
 		return ITEM_BUSY;
