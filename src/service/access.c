@@ -15,28 +15,13 @@
 
 static const char *const rights[] = {"client", "worker", "viewer", "admin"};
 
-/* What runs as the store's owner; the planner and identity are restored. */
-typedef void (*StoreBody) (ServiceCall *call, void *arg);
-
 static void
-with_store(StoreBody body, void *arg)
+with_store(ServiceBody body, void *arg)
 {
-	StoreScope	scope;
 	ServiceCall call;
 
 	service_begin(&call);
-	store_enter(&scope);
-	PG_TRY();
-	{
-		body(&call, arg);
-	}
-	PG_CATCH();
-	{
-		store_restore(&scope);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-	store_leave(&scope);
+	service_act(&call, body, arg);
 }
 
 typedef struct Grant

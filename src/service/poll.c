@@ -285,6 +285,27 @@ service_poll_activity_task_queue(ServiceCall *call, const void *message)
 	return answer != NULL ? answer : proto_new(&pb__poll_activity_task_queue_response__descriptor);
 }
 
+typedef struct Look
+{
+	const char *namespace_name;
+	int			kind;
+	const char *queue;
+	uint64		queue_id;
+	bool		found;
+} Look;
+
+static void
+look(ServiceCall *call, void *arg)
+{
+	Look	   *look = arg;
+
+	service_use_namespace(call, look->namespace_name);
+	service_authorize(call, RIGHT_WORKER, look->queue);
+	look->queue_id = ident_queue(&call->namespace->id, look->kind, look->queue);
+	look->found = store_adopted() &&
+		store_has_task(&call->namespace->id, look->kind, look->queue);
+}
+
 /*
  * service_queue_has_task -- for those who wait before they poll.
  *
@@ -293,25 +314,11 @@ service_poll_activity_task_queue(ServiceCall *call, const void *message)
 bool
 service_queue_has_task(const char *namespace_name, int kind, const char *queue, uint64 *queue_id)
 {
-	volatile bool found = false;
-	StoreScope	scope;
+	Look		at = {namespace_name, kind, queue, 0, false};
 	ServiceCall call;
 
 	service_begin(&call);
-	store_enter(&scope);
-	PG_TRY();
-	{
-		service_use_namespace(&call, namespace_name);
-		service_authorize(&call, RIGHT_WORKER, queue);
-		*queue_id = ident_queue(&call.namespace->id, kind, queue);
-		found = store_adopted() && store_has_task(&call.namespace->id, kind, queue);
-	}
-	PG_CATCH();
-	{
-		store_restore(&scope);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-	store_leave(&scope);
-	return found;
+	service_act(&call, look, &at);
+	*queue_id = at.queue_id;
+	return at.found;
 }

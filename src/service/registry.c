@@ -158,26 +158,19 @@ is_reading(const ServiceMethod *method)
 	return false;
 }
 
-ProtobufCMessage *
-service_call(ServiceCall *call, const ServiceMethod *method, const void *request)
+/*
+ * service_act -- runs "body" as the owner of the extension, with the planner
+ * pinned; an error puts both back.
+ */
+void
+service_act(ServiceCall *call, ServiceBody body, void *arg)
 {
-	ProtobufCMessage *volatile response = NULL;
 	StoreScope	scope;
 
-	if (!is_reading(method))
-		PreventCommandIfReadOnly(method->name);
 	store_enter(&scope);
 	PG_TRY();
 	{
-		const char *name = namespace_field(method, request);
-
-		service_check_request(request);
-		if (name != NULL && !is_about_namespaces(method) &&
-			!(method->by_token && name[0] == '\0'))
-			service_use_namespace(call, name);
-		if (method->right != RIGHT_NONE)
-			service_authorize(call, method->right, NULL);
-		response = method->handler(call, request);
+		body(call, arg);
 	}
 	PG_CATCH();
 	{
@@ -186,7 +179,39 @@ service_call(ServiceCall *call, const ServiceMethod *method, const void *request
 	}
 	PG_END_TRY();
 	store_leave(&scope);
-	return response;
+}
+
+typedef struct Invocation
+{
+	const ServiceMethod *method;
+	const void *request;
+	ProtobufCMessage *response;
+} Invocation;
+
+static void
+invoke(ServiceCall *call, void *arg)
+{
+	Invocation *invocation = arg;
+	const ServiceMethod *method = invocation->method;
+	const char *name = namespace_field(method, invocation->request);
+
+	service_check_request(invocation->request);
+	if (name != NULL && !is_about_namespaces(method) && !(method->by_token && name[0] == '\0'))
+		service_use_namespace(call, name);
+	if (method->right != RIGHT_NONE)
+		service_authorize(call, method->right, NULL);
+	invocation->response = method->handler(call, invocation->request);
+}
+
+ProtobufCMessage *
+service_call(ServiceCall *call, const ServiceMethod *method, const void *request)
+{
+	Invocation	invocation = {method, request, NULL};
+
+	if (!is_reading(method))
+		PreventCommandIfReadOnly(method->name);
+	service_act(call, invoke, &invocation);
+	return invocation.response;
 }
 
 /* service_warn_refused -- says that a call was refused but left a record. */

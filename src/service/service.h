@@ -58,8 +58,11 @@ extern const ServiceMethod *service_method(int index);
 extern ProtobufCMessage *service_call(ServiceCall *call, const ServiceMethod *method,
 									  const void *request);
 
-/* Runs "body" as the store's owner with the planner pinned. */
+/* What runs as the owner of the extension. */
+typedef void (*ServiceBody) (ServiceCall *call, void *arg);
+
 extern void service_begin(ServiceCall *call);
+extern void service_act(ServiceCall *call, ServiceBody body, void *arg);
 extern void service_use_namespace(ServiceCall *call, const char *name);
 extern ProtobufCMessage *service_invoke(const char *method, const void *request);
 extern void service_warn_refused(const ServiceCall *call);

@@ -562,22 +562,35 @@ next_due(TimestampTz from)
 	return timer == 0 ? DT_NOEND : timer;
 }
 
+typedef struct Tick
+{
+	TimestampTz from;
+	int			max_items;
+	int			done;
+	TimestampTz next;
+} Tick;
+
+static void
+tick(ServiceCall *call, void *arg)
+{
+	Tick	   *tick = arg;
+
+	if (!store_adopted())
+		return;
+	tick_lost_claims();
+	tick->done = tick_timers(tick->from, call->now, tick->max_items);
+	tick->done += tick_outbox(tick->from, call->now, tick->max_items);
+	tick->next = next_due(tick->from);
+}
+
 TimestampTz
 service_tick(TimestampTz from, int max_items, int *done)
 {
-	StoreScope	scope;
-	TimestampTz now = clock_now();
-	TimestampTz next = DT_NOEND;
+	Tick		work = {from, max_items, 0, DT_NOEND};
+	ServiceCall call;
 
-	*done = 0;
-	store_enter(&scope);
-	if (store_adopted())
-	{
-		tick_lost_claims();
-		*done = tick_timers(from, now, max_items);
-		*done += tick_outbox(from, now, max_items);
-		next = next_due(from);
-	}
-	store_leave(&scope);
-	return next;
+	service_begin(&call);
+	service_act(&call, tick, &work);
+	*done = work.done;
+	return work.next;
 }

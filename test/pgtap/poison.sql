@@ -2,7 +2,7 @@
 -- nobody.
 BEGIN;
 \ir include/worker.sql
-SELECT plan(9);
+SELECT plan(12);
 
 -- A workflow with a timer, and before it in the order of firing two rows that
 -- cannot be fired: their namespace does not exist.
@@ -32,6 +32,19 @@ SELECT is(count(*), 2::bigint, 'a second failure is counted')
 	FROM temporal.timer WHERE failures = 2;
 SELECT ok(min(fire_at) - clock_timestamp() > '5s', 'and waited for longer')
 	FROM temporal.timer WHERE failures = 2;
+
+-- An effect of a namespace that does not exist.
+SELECT t.run('sender', t.signal_external('nobody'));
+UPDATE temporal.outbox SET namespace_id = gen_random_uuid();
+SELECT temporal.tick();
+SELECT is(array_agg(error), ARRAY['namespace of an effect does not exist'], 'an effect that fails is kept, too')
+	FROM temporal.outbox;
+
+-- A tick that cannot go on leaves the session as it was.
+ALTER TABLE temporal.outbox RENAME TO hidden;
+SELECT throws_ok('SELECT temporal.tick()', '42P01');
+ALTER TABLE temporal.hidden RENAME TO outbox;
+SELECT is(current_setting('enable_seqscan'), 'on', 'the planner is given back after an error');
 
 SELECT * FROM finish();
 ROLLBACK;
