@@ -15,6 +15,7 @@
 #include "funcapi.h"
 #include "store/xact.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "wake/wake.h"
@@ -42,6 +43,7 @@ Datum
 temporal_await_result(PG_FUNCTION_ARGS)
 {
 	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext one_look = AllocSetContextCreate(caller, "temporal look", ALLOCSET_DEFAULT_SIZES);
 	Pb__WorkflowExecution *execution = proto_new(&pb__workflow_execution__descriptor);
 	char	   *namespace_name = argument_text(fcinfo, 3, "default");
 	TimestampTz deadline = argument_deadline(fcinfo, 1);
@@ -58,18 +60,24 @@ temporal_await_result(PG_FUNCTION_ARGS)
 		bool		closed;
 		pg_uuid_t	uuid;
 
-		MemoryContextSwitchTo(caller);
+		MemoryContextReset(one_look);
+		MemoryContextSwitchTo(one_look);
 		xact_begin_step();
 		closed = api_fetch_result(execution, namespace_name, &result, &run_id);
 		if (closed)
 			PopActiveSnapshot();
 		else
 			xact_end_step();
+		MemoryContextSwitchTo(caller);
 		if (closed)
 			break;
 		/* Look once more after registering: it may have closed in between. */
 		if (!registered && ident_parse_uuid(run_id, &uuid))
+		{
 			wake_register(WAKE_CLOSED, ident_run_hash(&uuid));
+			/* From now on this run is meant, whichever becomes current. */
+			execution->run_id = ident_uuid_text(&uuid);
+		}
 		else if (!wake_wait(deadline, wait_event(WAIT_EVENT_RUN_CLOSED)))
 			ereport(ERROR,
 					(errcode(ERRCODE_TEMPORAL_STILL_RUNNING),
@@ -103,6 +111,8 @@ task_type_argument(FunctionCallInfo fcinfo, int argument)
 Datum
 temporal_wait_for_task(PG_FUNCTION_ARGS)
 {
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext one_look = AllocSetContextCreate(caller, "temporal look", ALLOCSET_DEFAULT_SIZES);
 	char	   *queue = argument_text(fcinfo, 0, NULL);
 	TimestampTz deadline = argument_deadline(fcinfo, 1);
 	int			kind = task_type_argument(fcinfo, 2);
@@ -116,9 +126,12 @@ temporal_wait_for_task(PG_FUNCTION_ARGS)
 	{
 		uint64		queue_id;
 
+		MemoryContextReset(one_look);
+		MemoryContextSwitchTo(one_look);
 		xact_begin_step();
 		found = service_queue_has_task(namespace_name, kind, queue, &queue_id);
 		xact_end_step();
+		MemoryContextSwitchTo(caller);
 		if (found)
 			break;
 		if (!registered)

@@ -118,4 +118,21 @@ is( $node->safe_psql('postgres', q{
 	'Workflow task not found.',
 	'a handler that ends its own workflow has failed');
 
+# Whoever waits means the run that it found, not one that is started later.
+$node->safe_psql('postgres', "SELECT temporal.start_workflow('w', workflow_id => 'again')");
+$worker = IPC::Run::start(
+	['psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', "CALL temporal.await_result('again', '20 s')"],
+	'<', \undef, '>', \$out, '2>', \$err);
+$node->poll_query_until('postgres', q{
+	SELECT count(*) = 1 FROM pg_stat_activity
+	WHERE query LIKE 'CALL temporal.await_result%' AND wait_event_type = 'Extension'})
+  or die 'nobody waits';
+$node->safe_psql('postgres', q{
+	BEGIN;
+	SELECT temporal.terminate_workflow('again');
+	SELECT temporal.start_workflow('w', workflow_id => 'again');
+	COMMIT});
+$worker->finish;
+like($err, qr/terminated/, 'a result is waited for until its run ends, though another has begun');
+
 done_testing();
