@@ -195,38 +195,56 @@ page_token(const ProtobufCBinaryData *token)
 	return pnstrdup((const char *) token->data, token->len);
 }
 
-/* The built-in namespace comes first unless it has a row of its own. */
+static bool
+is_shown(ServiceCall *call, const Pb__ListNamespacesRequest *request, Namespace *namespace)
+{
+	if (namespace->state == STATE(DELETED) &&
+		!(request->namespace_filter != NULL && request->namespace_filter->include_deleted))
+		return false;
+	call->namespace = namespace;
+	return may_see(call);
+}
+
+/*
+ * The built-in namespace comes first unless it has a row of its own.  Pages
+ * are of what the caller may see: their tokens name nothing else.
+ */
 ProtobufCMessage *
 service_list_namespaces(ServiceCall *call, const void *message)
 {
 	const Pb__ListNamespacesRequest *request = message;
 	Pb__ListNamespacesResponse *response = proto_new(&pb__list_namespaces_response__descriptor);
 	int			limit = request->page_size <= 0 ? DEFAULT_PAGE : Min(request->page_size, MAX_PAGE);
-	char	   *after = page_token(&request->next_page_token);
-	List	   *namespaces = store_list_namespaces(after, limit);
+	const char *after = page_token(&request->next_page_token);
 	Namespace  *built_in = store_find_namespace("default");
-	bool		full = list_length(namespaces) == limit;
+	bool		with_built_in = after[0] == '\0' && !built_in->stored &&
+		is_shown(call, request, built_in);
+	List	   *shown = NIL;
+	List	   *namespaces;
 	ListCell   *cell;
 
-	if (full)
+	do
 	{
-		const char *last = ((Namespace *) llast(namespaces))->name;
+		namespaces = store_list_namespaces(after, limit);
+		foreach(cell, namespaces)
+		{
+			after = ((Namespace *) lfirst(cell))->name;
+			if (list_length(shown) < limit && is_shown(call, request, lfirst(cell)))
+				shown = lappend(shown, lfirst(cell));
+		}
+	} while (list_length(namespaces) == limit && list_length(shown) < limit);
+	if (list_length(shown) == limit)
+	{
+		const char *last = ((Namespace *) llast(shown))->name;
 
 		response->next_page_token.data = (uint8_t *) pstrdup(last);
 		response->next_page_token.len = strlen(last);
 	}
-	if (after[0] == '\0' && built_in != NULL && !built_in->stored)
-		namespaces = lcons(built_in, namespaces);
-	response->namespaces = palloc((list_length(namespaces) + 1) * sizeof(void *));
-	foreach(cell, namespaces)
-	{
-		call->namespace = lfirst(cell);
-		if (call->namespace->state == STATE(DELETED) &&
-			!(request->namespace_filter != NULL && request->namespace_filter->include_deleted))
-			continue;
-		if (may_see(call))
-			response->namespaces[response->n_namespaces++] = describe(call->namespace);
-	}
+	if (with_built_in)
+		shown = lcons(built_in, shown);
+	response->namespaces = palloc((list_length(shown) + 1) * sizeof(void *));
+	foreach(cell, shown)
+		response->namespaces[response->n_namespaces++] = describe(lfirst(cell));
 	return &response->base;
 }
 

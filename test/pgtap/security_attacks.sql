@@ -160,6 +160,9 @@ SELECT is((SELECT count(*) FROM temporal.timer WHERE failures > 0) + (SELECT cou
 	0::bigint, 'and nothing in it fails');
 SET LOCAL temporal.clock_offset = 0;
 
+SELECT ok(NOT t.attack('attacker', format($$SELECT temporal.rpc('ListNamespaces', '{"nextPageToken": "%s", "pageSize": 1}')$$,
+	encode('ours', 'base64')))::jsonb ? 'nextPageToken', 'the token of a page names no namespace of others');
+
 -- ------------------------------------------------------------- row security
 
 \echo # row security
