@@ -5,6 +5,26 @@ REVOKE ALL ON SCHEMA temporal FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA temporal FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA temporal FROM PUBLIC;
 
+-- Nor do the default privileges of whoever creates the extension.
+DO $$
+DECLARE
+	favoured regrole;
+BEGIN
+	FOR favoured IN
+		SELECT DISTINCT a.grantee
+		FROM (SELECT nspacl AS acl FROM pg_namespace WHERE nspname = 'temporal'
+			UNION ALL SELECT relacl FROM pg_class WHERE relnamespace = 'temporal'::regnamespace
+			UNION ALL SELECT proacl FROM pg_proc WHERE pronamespace = 'temporal'::regnamespace) o,
+			aclexplode(o.acl) a
+		WHERE a.grantee NOT IN (0, current_user::regrole::oid)
+	LOOP
+		EXECUTE format('REVOKE ALL ON SCHEMA temporal FROM %s', favoured);
+		EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA temporal FROM %s', favoured);
+		EXECUTE format('REVOKE ALL ON ALL ROUTINES IN SCHEMA temporal FROM %s', favoured);
+	END LOOP;
+END
+$$;
+
 DO $$
 DECLARE
 	readable name;

@@ -257,7 +257,16 @@ DROP FUNCTION temporal.max(bigint, bigint);
 ALTER SCHEMA temporal OWNER TO attacker;
 SELECT is(t.error_of('CREATE EXTENSION temporal'), '42501 schema "temporal" is owned by attacker', 'and one that somebody else owns');
 ALTER SCHEMA temporal OWNER TO postgres;
+SELECT format('ALTER DEFAULT PRIVILEGES GRANT ALL ON %s TO attacker', o) FROM unnest('{tables,functions}'::text[]) o \gexec
+GRANT ALL ON SCHEMA temporal TO attacker;
 SELECT is(t.error_of('CREATE EXTENSION temporal'), NULL, 'an empty one of ours is used again');
+SELECT is_empty($$
+	SELECT has_schema_privilege('attacker', 'temporal', 'usage, create') AS any
+	WHERE has_schema_privilege('attacker', 'temporal', 'usage, create')
+	UNION ALL SELECT true FROM pg_class WHERE relnamespace = 'temporal'::regnamespace AND relkind = 'r'
+		AND has_table_privilege('attacker', oid, 'select, insert, update, delete, truncate, references, trigger')
+	UNION ALL SELECT true FROM pg_proc WHERE pronamespace = 'temporal'::regnamespace
+		AND has_function_privilege('attacker', oid, 'execute')$$, 'whatever privileges are given by default');
 
 SELECT * FROM finish();
 ROLLBACK;
