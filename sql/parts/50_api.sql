@@ -327,7 +327,8 @@ AS 'MODULE_PATHNAME', 'temporal_await_result';
 COMMENT ON PROCEDURE temporal.await_result IS
 'Waits until a workflow has closed and returns its result or raises its failure. Not inside a transaction block.';
 
--- A procedure that commits cannot pin search_path: everything is qualified.
+-- Waiting commits, and a procedure that commits cannot pin search_path:
+-- everything is qualified.
 CREATE PROCEDURE temporal.execute_workflow(
 	workflow_type text,
 	input jsonb DEFAULT NULL,
@@ -358,7 +359,6 @@ BEGIN
 		workflow_type, input, workflow_id, task_queue, namespace, inputs, request_id,
 		id_reuse_policy, id_conflict_policy, execution_timeout, run_timeout, task_timeout,
 		start_delay, memo, search_attributes, priority, summary, identity);
-	-- Commits before it waits.
 	CALL temporal.await_result(id, timeout, NULL, namespace, result);
 END
 $$;

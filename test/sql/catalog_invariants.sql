@@ -66,7 +66,7 @@ WHERE 'search_path=pg_catalog, pg_temp' <> ALL (settings)
 -- exceptions that do not need to be one
 SELECT name FROM text_bodies
 WHERE 'search_path=pg_catalog, pg_temp' <> ALL (settings)
-	AND (prokind <> 'p' OR prosrc !~ '\mCOMMIT;');
+	AND (prokind <> 'p' OR prosrc !~ '\m(COMMIT;|CALL )');
 
 -- exceptions with an operator, a type or a function that is not qualified
 SELECT t.name, m[1] AS found
