@@ -467,7 +467,7 @@ write_outbox(const Transition *transition)
  * worker holds locked (those go when somebody next looks at them).
  */
 static void
-clear_pending(const ExecutionState *state)
+clear_pending(Transition *transition)
 {
 	static Statement activities = {
 		"DELETE FROM temporal.pending_activity" KEY_SQL " AND scheduled_event_id"
@@ -481,26 +481,23 @@ clear_pending(const ExecutionState *state)
 		{"DELETE FROM temporal.pending_timer" KEY_SQL, 3, {KEY_TYPES}},
 		{"DELETE FROM temporal.pending_external" KEY_SQL, 3, {KEY_TYPES}},
 	};
+	const ExecutionState *state = transition->state;
 	Datum		values[] = {key_datums(&state->key)};
 
 	if (state->run->activity_count > 0)
 	{
 		uint64		n = store_run(&activities, values, NULL);
-		ExecutionState gone = *state;
-		Transition *withdrawal = transition_new(&gone, 0);
 
 		for (uint64 i = 0; i < n; i++)
 		{
 			PendingActivity activity = {.scheduled_event_id = store_int64(i, 1)};
 
 			activity.state = store_message(i, 2, &pbi__activity_state__descriptor);
-			activity_withdraw(withdrawal, &activity);
+			activity_withdraw(transition, &activity);
 			if (activity.state->timer_armed != 0)
-				transition_remove_timer(withdrawal, TIMER_ACTIVITY, activity.state->timer_armed,
+				transition_remove_timer(transition, TIMER_ACTIVITY, activity.state->timer_armed,
 										activity.scheduled_event_id);
 		}
-		write_tasks(withdrawal);
-		write_timers(withdrawal);
 	}
 	if (state->run->timer_count > 0)
 		store_run(&others[0], values, NULL);
@@ -519,7 +516,7 @@ store_commit(Transition *transition, int64 retention)
 	write_pending(transition);
 	if (transition->closed)
 	{
-		clear_pending(state);
+		clear_pending(transition);
 		transition_add_timer(transition, TIMER_RETENTION, transition->now + retention, 0);
 		wake_mark_closed(ident_run_hash(&state->key.run_id));
 	}
