@@ -47,6 +47,7 @@ typedef struct Task
 {
 	ProtobufCBinaryData token;
 	Jsonb	   *description;	/* what the handler gets */
+	int			attempt;
 	bool		held;			/* there is none to take, but others hold some */
 } Task;
 
@@ -130,6 +131,7 @@ take_task(const Worker *worker, Task *task)
 		response = (Pb__PollWorkflowTaskQueueResponse *)
 			service_call(&call, service_find_method("PollWorkflowTaskQueue"), &request);
 		task->token = response->task_token;
+		task->attempt = response->attempt;
 		if (task->token.len > 0)
 			task->description = message_to_json(&response->base, true);
 	}
@@ -144,6 +146,7 @@ take_task(const Worker *worker, Task *task)
 		response = (Pb__PollActivityTaskQueueResponse *)
 			service_call(&call, service_find_method("PollActivityTaskQueue"), &request);
 		task->token = response->task_token;
+		task->attempt = response->attempt;
 		if (task->token.len > 0)
 			task->description = describe_activity(response);
 	}
@@ -268,6 +271,17 @@ task_is_gone(const ErrorData *error)
 		error->sqlerrcode == ERRCODE_TEMPORAL_NOT_FOUND;
 }
 
+/*
+ * A workflow task has no retry policy: the first failure is recorded, and the
+ * attempts after it run into their growing timeout, lest the handler be called
+ * without pause.
+ */
+static bool
+is_reported(const Worker *worker, const Task *task)
+{
+	return !worker->workflow || task->attempt <= 1;
+}
+
 static void
 do_task(const Worker *worker, const Task *task)
 {
@@ -288,12 +302,15 @@ do_task(const Worker *worker, const Task *task)
 	 * Even when the task was gone: the handler itself may have closed its
 	 * workflow, and that was undone with it.
 	 */
-	attempt.error = error;
-	xact_begin_step();
-	report_error = xact_guard(report_failure, &attempt);
-	xact_end_step();
-	if (report_error != NULL && !task_is_gone(report_error))
-		ReThrowError(report_error);
+	if (is_reported(worker, task))
+	{
+		attempt.error = error;
+		xact_begin_step();
+		report_error = xact_guard(report_failure, &attempt);
+		xact_end_step();
+		if (report_error != NULL && !task_is_gone(report_error))
+			ReThrowError(report_error);
+	}
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
 		error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
 		ReThrowError(error);

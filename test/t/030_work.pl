@@ -1,5 +1,6 @@
-# CALL temporal.work(): its session ends with its client, idle or busy, and a
-# task that somebody holds is taken when it is free.
+# CALL temporal.work(): its session ends with its client, idle or busy; a task
+# that somebody holds is taken when it is free; a handler that fails is not
+# called without pause.
 
 use strict;
 use warnings;
@@ -117,6 +118,15 @@ is( $node->safe_psql('postgres', q{
 		WHERE event_type = 'WorkflowTaskFailed'}),
 	'Workflow task not found.',
 	'a handler that ends its own workflow has failed');
+$node->safe_psql('postgres', q{
+	CREATE FUNCTION fail(task jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
+	SELECT temporal.start_workflow('w', workflow_id => 'failing', task_queue => 'failing');
+});
+$node->safe_psql('postgres', q{CALL temporal.work('failing', 'fail', 'workflow', idle_timeout => '0.2 s')});
+is( $node->safe_psql('postgres', q{
+	SELECT temporal.describe_workflow('failing') #>> '{pendingWorkflowTask,attempt}'}),
+	'2',
+	'the second failure in a row of a workflow task runs into its timeout');
 
 # Whoever waits means the run that it found, not one that is started later.
 $node->safe_psql('postgres', "SELECT temporal.start_workflow('w', workflow_id => 'again')");
