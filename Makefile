@@ -58,13 +58,17 @@ EXTRA_CLEAN += $(OBJS:.o=.d)
 tmp_check:
 	mkdir -p $@
 
-.PHONY: check-layers test fuzz bench demo demo-stop
+.PHONY: check-layers test soak fuzz bench demo demo-stop
 check-layers:
 	sh test/layers.sh
 
 # Everything, in a private copy of this tree and of PostgreSQL.
 test:
 	script/test
+
+# Kills processes of a server for minutes while workflows go on.
+soak:
+	script/soak
 
 fuzz:
 	$(MAKE) -C test/fuzz fuzz
