@@ -64,10 +64,7 @@ temporal_await_result(PG_FUNCTION_ARGS)
 		MemoryContextSwitchTo(one_look);
 		xact_begin_step();
 		closed = api_fetch_result(execution, namespace_name, &result, &run_id);
-		if (closed)
-			PopActiveSnapshot();
-		else
-			xact_end_step();
+		xact_end_step();
 		MemoryContextSwitchTo(caller);
 		if (closed)
 			break;

@@ -287,14 +287,15 @@ do_task(const Worker *worker, const Task *task)
 {
 	Attempt		attempt = {worker, task};
 	ErrorData  *error;
+	ErrorData  *commit_error;
 	ErrorData  *report_error;
 
-	xact_begin_step();
+	xact_begin_user_step();
 	error = xact_guard(handle, &attempt);
+	/* A transaction that cannot be serialised fails again when it ends. */
+	commit_error = xact_try_end_step();
 	if (error == NULL)
-		error = xact_try_end_step();
-	else
-		xact_end_step();
+		error = commit_error;
 	if (error == NULL)
 		return;
 

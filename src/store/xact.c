@@ -28,6 +28,7 @@ xact_begin_procedure(FunctionCallInfo fcinfo, const char *name)
 				 errhint("It would wait for what this transaction has not committed: commit first.")));
 	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
+	SPI_commit();
 	MemoryContextSwitchTo(caller);
 }
 
@@ -41,6 +42,13 @@ xact_end_procedure(void)
 
 void
 xact_begin_step(void)
+{
+	XactIsoLevel = XACT_READ_COMMITTED;
+	xact_begin_user_step();
+}
+
+void
+xact_begin_user_step(void)
 {
 	PushActiveSnapshot(GetTransactionSnapshot());
 }

@@ -10,12 +10,15 @@
 #include "utils/jsonb.h"
 
 /*
- * A procedure consists of steps, each a transaction with a snapshot of its
- * own.  Between steps nothing is held, so it may wait there.
+ * A procedure commits and then consists of steps, each a transaction with a
+ * snapshot of its own.  Between steps nothing is held, so it may wait there.
+ * Steps are READ COMMITTED, so as not to fail for what others do; but one that
+ * runs the user's code is what the session's default says.
  */
 extern void xact_begin_procedure(FunctionCallInfo fcinfo, const char *name);
 extern void xact_end_procedure(void);
 extern void xact_begin_step(void);
+extern void xact_begin_user_step(void);
 extern void xact_end_step(void);
 
 /* As xact_end_step(), but returns the error of the commit, or NULL. */

@@ -145,4 +145,25 @@ $node->safe_psql('postgres', q{
 $worker->finish;
 like($err, qr/terminated/, 'a result is waited for until its run ends, though another has begun');
 
+# Workers do not fail each other, whatever the default isolation is.
+$node->safe_psql('postgres', q{
+	CREATE FUNCTION finish(task jsonb) RETURNS jsonb LANGUAGE sql RETURN
+		'[{"commandType": "CompleteWorkflowExecution", "completeWorkflowExecutionCommandAttributes": {}}]'::jsonb;
+	SELECT temporal.start_workflow('w', task_queue => 'many') FROM generate_series(1, 200);
+});
+{
+	local $ENV{PGOPTIONS} = '-c default_transaction_isolation=serializable';
+	my @output = ('') x 4;
+	my @workers = map {
+		IPC::Run::start(
+			['psql', '-XAtq', '-d', $node->connstr('postgres'),
+				'-c', "CALL temporal.work('many', 'finish', 'workflow', idle_timeout => '1 s')"],
+			'<', \undef, '&>', \$output[$_])
+	} 0 .. $#output;
+	$_->finish foreach @workers;
+	is(join('', @output), '', 'workers at SERIALIZABLE go on');
+}
+is($node->safe_psql('postgres', "SELECT count(*) FROM temporal.workflows WHERE task_queue = 'many' AND status <> 'Completed'"),
+	'0', 'and do everything');
+
 done_testing();
