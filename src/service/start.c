@@ -292,8 +292,14 @@ start_over_current(ServiceCall *call, const Start *start, RunKey *key, const Cur
 	state = service_lock_run(call, &old_key);
 	key->run_id = ident_new_run_id(call->now);
 	if (!store_current_run(key, request->workflow_id, &now_current) ||
-		memcmp(&now_current.run_id, &current->run_id, sizeof(pg_uuid_t)) != 0 || state == NULL)
+		memcmp(&now_current.run_id, &current->run_id, sizeof(pg_uuid_t)) != 0)
 		return false;
+	if (state == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("run %s of workflow \"%s\" is missing",
+						ident_uuid_text(&current->run_id), request->workflow_id),
+				 errhint("Its row in temporal.current_execution is left: delete it.")));
 	if (repeat_request(start, state, result))
 	{
 		if (start->signal != NULL && state_is_open(state))

@@ -523,4 +523,7 @@ FROM unnest('{1 year 1 month 1 day 1 second, 10000 years}'::interval[]) length;
 SELECT temporal.start_workflow('w', workflow_id => 'longest', execution_timeout => '178000000 years');
 SELECT workflow_id, attributes ->> 'workflowExecutionTimeout' FROM temporal.events
 WHERE event_type = 'WorkflowExecutionStarted' AND workflow_id ~ 'year|longest' ORDER BY 1;
+-- somebody has deleted what a row points to
+DELETE FROM temporal.execution_state WHERE workflow_id = 'longest';
+SELECT regexp_replace(pg_temp.try_sql('SELECT temporal.start_workflow(''w'', workflow_id => ''longest'')'), '[0-9a-f-]{36}', 'RUN');
 ROLLBACK;
