@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -193,7 +194,7 @@ waiter_on_exit(int code, Datum arg)
 /*
  * wake_register -- from now on we are woken for this.
  *
- * When there is no room, wake_wait() looks once in a while instead.
+ * When there is no room, and on a standby, wake_wait() looks once in a while.
  */
 void
 wake_register(WakeKind kind, uint64 channel)
@@ -201,7 +202,8 @@ wake_register(WakeKind kind, uint64 channel)
 	static bool exit_registered = false;
 	int entry;
 
-	if (!wake_available())
+	/* What commits on the primary wakes nobody here. */
+	if (!wake_available() || RecoveryInProgress())
 	{
 		must_poll = true;
 		return;

@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 
+use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -66,18 +67,37 @@ until ($node->start(fail_ok => 1))
 is($node->safe_psql('postgres', 'SELECT temporal.adopted()'), 't', 'after a crash nobody has to adopt anything');
 finishes($node, 'workflows go on');
 
+note 'standby';
+
+$node->safe_psql('postgres', "SELECT temporal.start_workflow('t', workflow_id => 'ends', task_queue => 'by hand')");
+$node->wait_for_catchup($standby);
+my ($out, $err) = ('', '');
+my $waiter = IPC::Run::start(
+	['psql', '-XAtq', '-d', $standby->connstr('postgres'), '-c', "CALL temporal.await_result('ends', '20 s')"],
+	'<', \undef, '>', \$out, '2>', \$err);
+$standby->poll_query_until('postgres', q{
+	SELECT count(*) = 1 FROM pg_stat_activity
+	WHERE query LIKE 'CALL temporal.await_result%' AND wait_event_type = 'Extension'})
+  or die 'nobody waits';
+$node->safe_psql('postgres', q{
+	SELECT temporal.complete_workflow_task(temporal.poll_workflow_task('by hand') ->> 'taskToken',
+		'[{"commandType": "CompleteWorkflowExecution",
+			"completeWorkflowExecutionCommandAttributes": {"result": ["over"]}}]')});
+$waiter->finish;
+is($out . $err, qq{"over"\n}, 'whoever waits on a standby sees the end');
+
 note 'promoted';
 
 start_some('promoted');
 $node->wait_for_catchup($standby, 'replay');
-is($standby->safe_psql('postgres', 'SELECT count(*) FROM temporal.workflows'), '4', 'a standby can be read');
+is($standby->safe_psql('postgres', 'SELECT count(*) FROM temporal.workflows'), '5', 'a standby can be read');
 is($standby->safe_psql('postgres', q{
 		SELECT temporal.workflow_result('killed1');
 		SELECT temporal.describe_workflow('promoted1') #>> '{workflowExecutionInfo,status}';
 		SELECT count(*) FROM temporal.history('promoted2');}),
 	qq{"charged killed1"\nWORKFLOW_EXECUTION_STATUS_RUNNING\n2}, 'so can its workflows, one by one');
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM temporal.workflows', extra_params => [ '-U', 'reader' ]),
-	'4', 'as a role with rights, too');
+	'5', 'as a role with rights, too');
 is($standby->safe_psql('postgres', keepers()), '0', 'nothing runs there');
 my ($ret, $out, $err) = $standby->psql('postgres', "\\set VERBOSITY verbose\nSELECT temporal.start_workflow('t')");
 like($err, qr/ERROR:  25006: cannot execute StartWorkflowExecution in a read-only transaction/, 'nothing can be started');
