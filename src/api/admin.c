@@ -92,8 +92,7 @@ Datum
 temporal_adopt(PG_FUNCTION_ARGS)
 {
 	service_adopt();
-	/* The keeper has looked past whatever is due. */
-	wake_mark_due(DT_NOBEGIN);
+	wake_mark_sweep();
 	PG_RETURN_VOID();
 }
 

@@ -170,7 +170,7 @@ database_return_due(TimestampTz due)
 		lower_due(slot, due);
 }
 
-/* database_note_prepare -- a transaction with marks was prepared. */
+/* database_note_prepare -- a transaction with marks was prepared: sweep. */
 void
 database_note_prepare(void)
 {

@@ -57,12 +57,14 @@ extern bool wake_available(void);
  * rolled back subtransaction may cause a spurious wake-up; that is harmless.
  *
  * wake_mark_task() is wake_mark_queue() for a task row with this creation
- * time, which also lowers the queue's bound.  Whoever makes a task visible
+ * time, which also lowers the queue's bound.  wake_mark_sweep() is for rows that
+ * came from elsewhere, of which nobody told.  Whoever makes a task visible
  * again, by whatever means, calls it too.
  */
 extern void wake_mark_queue(uint64 queue_id);
 extern void wake_mark_task(uint64 queue_id, int64 created_at);
 extern void wake_mark_due(TimestampTz due);
+extern void wake_mark_sweep(void);
 extern void wake_mark_closed(uint64 run_hash);
 
 /*

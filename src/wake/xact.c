@@ -57,6 +57,7 @@ static Array marks;
 static Array bound_claims;
 static Array noted_claims;
 static TimestampTz earliest_due = DT_NOEND;
+static bool sweep_wanted = false;
 
 /* Makes room for one more item and returns it. */
 static void *
@@ -126,6 +127,14 @@ wake_mark_due(TimestampTz due)
 {
 	if (wake_available())
 		earliest_due = Min(earliest_due, due);
+}
+
+/* wake_mark_sweep -- at commit, make the keeper look for what no hint tells of. */
+void
+wake_mark_sweep(void)
+{
+	sweep_wanted = wake_available();
+	wake_mark_due(DT_NOBEGIN);
 }
 
 /* xact_note_bound -- a claim of a queue has begun. */
@@ -213,6 +222,8 @@ wake_marked(void)
 			waiter_wake(mark->kind, MyDatabaseId, mark->channel, mark->count);
 		}
 	}
+	if (sweep_wanted)
+		database_note_prepare();
 	if (earliest_due != DT_NOEND)
 		database_lower_due(MyDatabaseId, earliest_due);
 }
@@ -224,6 +235,7 @@ forget(void)
 	MemSet(&bound_claims, 0, sizeof(Array));
 	MemSet(&noted_claims, 0, sizeof(Array));
 	earliest_due = DT_NOEND;
+	sweep_wanted = false;
 }
 
 static void

@@ -72,7 +72,11 @@ sub finishes
 		$server->safe_psql($database, "CALL work_all('100 ms')");
 		last if $server->safe_psql($database, 'SELECT count(*) FROM temporal.workflows WHERE close_time IS NULL') eq '0';
 	}
-	is(state_of($server, $database), $expected, "$name: all finish");
+	is(state_of($server, $database), $expected, "$name: all finish")
+	  or diag($server->safe_psql($database, q{
+		SELECT workflow_id, waiting_for FROM temporal.workflows WHERE close_time IS NULL;
+		TABLE temporal.timer; TABLE temporal.task; TABLE temporal.pending_timer; TABLE temporal.instance;
+		SELECT clock_timestamp(), * FROM temporal.stat_workers()}));
 	is( $server->safe_psql($database, q{SELECT temporal.workflow_result('fires')}),
 		'"charged fires"', "$name: with their results");
 	is($server->safe_psql($database, 'SELECT count(*) FROM temporal.status()'), '0', "$name: no problem is left");
@@ -133,8 +137,16 @@ $fresh->poll_query_until('used',
 	"SELECT count(*) = 1 FROM temporal.stat_workers() WHERE kind = 'keeper' AND database = 'used' AND ticks > 0")
   or die 'no keeper';
 is($fresh->safe_psql('used', 'SELECT temporal.adopted()'), 't', 'a new database acts');
+# A claim leaves a hint where the queue begins, which is wrong afterwards.
+$fresh->safe_psql('used', q{
+	SELECT temporal.start_workflow('t', workflow_id => g, task_queue => 'shop') FROM unnest('{a,b}'::text[]) g;
+	SELECT temporal.poll_workflow_task('shop') FROM generate_series(1, 3);
+	SELECT temporal.terminate_workflow(g) FROM unnest('{a,b}'::text[]) g});
 run($fresh, 'psql', '-Xqf', "$dump.sql", 'used');
 is_inert($fresh, 'used', 'with what was restored it does not');
+$fresh->safe_psql('used', 'SELECT temporal.adopt()');
+$fresh->safe_psql('used', "SELECT temporal.complete_activity_task('$token', to_jsonb('charged fires'::text))");
+finishes($fresh, 'used', 'a Terminated, b Terminated, closed Completed, fires Completed, starts Completed', 'adopted together');
 
 note 'cloned in the same server';
 
