@@ -8,6 +8,7 @@
 #include "catalog/pg_type.h"
 #include "store/plan.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/syscache.h"
 
 /*
