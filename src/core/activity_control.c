@@ -30,6 +30,14 @@ activity_withdraw(Transition *transition, PendingActivity *activity)
 	row_touch(&activity->change);
 }
 
+/* activity_offer_taken -- whoever starts the activity drops this offer itself. */
+void
+activity_offer_taken(PendingActivity *activity, TimestampTz created_at)
+{
+	if (activity->state->offered_at == created_at)
+		activity->state->offered_at = 0;
+}
+
 /*
  * activity_redispatch -- the attempt is due at "dispatch_at".
  *

@@ -150,6 +150,7 @@ extern void core_reset_activity(Transition *transition, PendingActivity *activit
 extern void activity_redispatch(Transition *transition, PendingActivity *activity,
 								TimestampTz dispatch_at);
 extern void activity_withdraw(Transition *transition, PendingActivity *activity);
+extern void activity_offer_taken(PendingActivity *activity, TimestampTz created_at);
 extern void activity_arm(Transition *transition, PendingActivity *activity);
 extern void activity_clear_pause(Transition *transition, PendingActivity *activity);
 extern void activity_forget_heartbeat(PendingActivity *activity);

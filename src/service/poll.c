@@ -256,6 +256,8 @@ poll_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request
 			}
 			if (activity == NULL)
 				continue;
+			store_drop_task(task);
+			activity_offer_taken(activity, task->created_at);
 			transition = transition_new(state, call->now);
 			core_start_activity(transition, activity, ident_random_uuid(), request->identity);
 			if (call->session_bound)

@@ -104,13 +104,14 @@ store_drop_task(const TaskRow *task)
 void
 store_withdraw_task(const TaskRow *task)
 {
-	static Statement lock = {
-		"SELECT FROM temporal.task" TASK_KEY_SQL " FOR UPDATE SKIP LOCKED", 7, TASK_KEY_TYPES
+	static Statement withdraw = {
+		"DELETE FROM temporal.task" TASK_KEY_SQL
+		" AND EXISTS (SELECT FROM temporal.task" TASK_KEY_SQL " FOR UPDATE SKIP LOCKED)",
+		7, TASK_KEY_TYPES
 	};
 	Datum		values[] = {task_datums(task)};
 
-	if (store_run(&lock, values, NULL) > 0)
-		store_drop_task(task);
+	store_run(&withdraw, values, NULL);
 }
 
 /*

@@ -141,13 +141,14 @@ store_drop_timer(const TimerRow *timer)
 void
 store_withdraw_timer(const TimerRow *timer)
 {
-	static Statement lock = {
-		"SELECT FROM temporal.timer" TIMER_KEY_SQL " FOR UPDATE SKIP LOCKED", 5, TIMER_KEY_TYPES
+	static Statement withdraw = {
+		"DELETE FROM temporal.timer" TIMER_KEY_SQL
+		" AND EXISTS (SELECT FROM temporal.timer" TIMER_KEY_SQL " FOR UPDATE SKIP LOCKED)",
+		5, TIMER_KEY_TYPES
 	};
 	Datum		values[] = {timer_datums(timer)};
 
-	if (store_run(&lock, values, NULL) > 0)
-		store_drop_timer(timer);
+	store_run(&withdraw, values, NULL);
 }
 
 /* Moves a row; two rows of one kind and run become one when they meet. */
