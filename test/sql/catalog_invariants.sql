@@ -13,6 +13,12 @@ CREATE TEMP VIEW relations AS
 	SELECT c.*, m.name FROM pg_class c JOIN members m ON m.objid = c.oid
 	WHERE m.classid = 'pg_class'::regclass;
 
+-- Row types and arrays of them are members from 17 on; they say nothing that
+-- their tables do not.
+CREATE FUNCTION pg_temp.is_row_type(type oid) RETURNS boolean LANGUAGE sql AS $$
+	SELECT EXISTS (SELECT FROM pg_type t JOIN pg_class c ON c.reltype IN (t.oid, t.typelem)
+		WHERE t.oid = type AND c.relkind <> 'c') $$;
+
 CREATE TEMP VIEW functions AS
 	SELECT p.*, l.lanname, m.name FROM pg_proc p JOIN members m ON m.objid = p.oid
 	JOIN pg_language l ON l.oid = p.prolang
@@ -47,7 +53,8 @@ UNION ALL
 SELECT m.name, a.privilege_type
 FROM members m JOIN pg_type t ON t.oid = m.objid AND m.classid = 'pg_type'::regclass,
 	aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) a
-WHERE a.grantee = 0;
+WHERE a.grantee = 0
+	AND NOT pg_temp.is_row_type(t.oid);
 
 -- A body that is text is parsed when it runs, with the caller's search_path.
 -- Procedures that commit cannot have settings of their own; they are the only
@@ -93,7 +100,8 @@ FROM relations c JOIN pg_attribute k ON k.attrelid = c.oid AND k.attnum > 0 AND 
 WHERE c.relkind IN ('r', 'p') AND col_description(c.oid, k.attnum) IS NULL
 UNION ALL
 SELECT m.name FROM members m
-WHERE m.classid = 'pg_type'::regclass AND obj_description(m.objid, 'pg_type') IS NULL;
+WHERE m.classid = 'pg_type'::regclass AND obj_description(m.objid, 'pg_type') IS NULL
+	AND NOT pg_temp.is_row_type(m.objid);
 
 -- columns that stop pg_upgrade
 SELECT c.name || ', column ' || k.attname AS column, k.atttypid::regtype AS type
