@@ -69,6 +69,7 @@ test:
 # Kills processes of a server for minutes while workflows go on.
 soak:
 	script/soak
+	TEMPORAL_SOAK=1 script/test --only tap '0[67][05]*'
 
 fuzz:
 	$(MAKE) -C test/fuzz fuzz

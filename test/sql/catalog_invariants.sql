@@ -79,7 +79,7 @@ WHERE 'search_path=pg_catalog, pg_temp' <> ALL (settings)
 SELECT t.name, m[1] AS found
 FROM text_bodies t,
 	regexp_replace(t.prosrc, $$'[^']*'|OPERATOR\(pg_catalog\.[^)]+\)|:=|=>$$, '', 'g') body,
-	regexp_matches(body, '([-+*/<>=~!@#%^&|`?]+|(?<![.\w])\w+(?=\()|(?<![.\w])(?:text|timestamptz|jsonb|uuid|name)(?=;))', 'g') m
+	regexp_matches(body, '([-+*/<>=~!@#%^&|`?]+|(?<![.\w])\w+(?=\()|(?<![.\w])(?:text|timestamptz|jsonb|uuid|name)\M)', 'g') m
 WHERE 'search_path=pg_catalog, pg_temp' <> ALL (t.settings);
 
 -- functions with the rights of their owner

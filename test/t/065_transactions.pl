@@ -130,7 +130,7 @@ sub work_starts
 	my ($name, $seconds, $commit) = @_;
 
 	workers_wait();
-	sql('SELECT pg_sleep(35)') if $soak;
+	sql('SELECT pg_sleep(35)') if $soak && $name eq 'a start';
 	workers_wait();
 	is(sql('SELECT count(*) FROM worked'), '0', "$name: nobody works before the commit");
 	$session->query_safe($commit);
@@ -173,9 +173,11 @@ $session->query_safe(q{PREPARE TRANSACTION 'p'});
 work_starts('a prepared transaction', 5, q{COMMIT PREPARED 'p'});
 sql(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL temporal.work%'});
 $_->{run}->finish for values %worker;
+$session->quit;
 
 note "$many starts by one statement";
 
+$session = $node->background_psql('postgres');
 sql(q{
 	CREATE FUNCTION memory() RETURNS bigint LANGUAGE plpgsql AS $$
 	BEGIN
