@@ -99,7 +99,7 @@ is($standby->safe_psql('postgres', q{
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM temporal.workflows', extra_params => [ '-U', 'reader' ]),
 	'5', 'as a role with rights, too');
 is($standby->safe_psql('postgres', keepers()), '0', 'nothing runs there');
-($ret, $out, $err) = $standby->psql('postgres', "\\set VERBOSITY verbose\nSELECT temporal.start_workflow('t')");
+(my $ret, $out, $err) = $standby->psql('postgres', "\\set VERBOSITY verbose\nSELECT temporal.start_workflow('t')");
 like($err, qr/ERROR:  25006: cannot execute StartWorkflowExecution in a read-only transaction/, 'nothing can be started');
 ($ret, $out, $err) = $standby->psql('postgres', "\\set VERBOSITY verbose\nSELECT temporal.tick()");
 like($err, qr/ERROR:  25006/, 'tick() says that it cannot');
