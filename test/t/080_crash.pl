@@ -21,8 +21,8 @@ $node->safe_psql('postgres', 'CREATE EXTENSION temporal');
 my $folder = PostgreSQL::Test::Utils::tempdir();
 {
 	local %ENV = $node->_get_env(PGDATABASE => 'postgres', PGDATA => $node->data_dir);
-	ok(system('perl', 'test/soak/crash', '--kills', 8, '--workflows', 40, $folder) == 0,
-		'nothing is lost and nothing happens twice');
+	my $report = qx(perl test/soak/crash --kills 8 --workflows 40 $folder 2>&1);
+	is($?, 0, 'nothing is lost and nothing happens twice') or diag($report);
 }
 $node->_update_pid(-1);
 $node->stop('immediate');
