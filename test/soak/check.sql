@@ -84,15 +84,17 @@ INSERT INTO problem
 			AND t.event_id = (e.attributes ->> 'workflowTaskCompletedEventId')::bigint
 			AND t.event_id < e.event_id);
 
--- Five activities, each started once and completed once.
+-- Five activities, each started once and completed once.  Events that were
+-- buffered with them may stand in between.
 CREATE TABLE activity AS
 	SELECT s.workflow_id, s.attributes ->> 'activityId' AS activity_id,
 		s.attributes #>> '{taskQueue,name}' AS queue, s.event_id,
 		count(*) FILTER (WHERE f.event_type = 'ActivityTaskStarted') AS started,
 		count(*) FILTER (WHERE f.event_type = 'ActivityTaskCompleted') AS completed,
-		count(*) FILTER (WHERE f.event_type = 'ActivityTaskStarted'
-			AND f.next_type = 'ActivityTaskCompleted'
-			AND (f.next_attributes ->> 'startedEventId')::bigint = f.event_id) AS paired,
+		count(*) FILTER (WHERE f.event_type = 'ActivityTaskCompleted' AND EXISTS (SELECT FROM event t
+			WHERE t.workflow_id = f.workflow_id AND t.event_type = 'ActivityTaskStarted'
+				AND t.event_id = (f.attributes ->> 'startedEventId')::bigint AND t.event_id < f.event_id
+				AND t.attributes -> 'scheduledEventId' = f.attributes -> 'scheduledEventId')) AS paired,
 		max((f.attributes ->> 'attempt')::integer) AS attempt,
 		max(f.attributes #>> '{lastFailure,message}') AS failure,
 		max(temporal.decode_payloads(f.attributes -> 'result') #>> '{}') AS result
