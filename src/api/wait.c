@@ -115,7 +115,8 @@ temporal_wait_for_task(PG_FUNCTION_ARGS)
 	int			kind = task_type_argument(fcinfo, 2);
 	char	   *namespace_name = argument_text(fcinfo, 3, "default");
 	bool		registered = false;
-	bool		found;
+	int			looks = 0;
+	QueueContent content;
 
 	service_require_id(queue, "TaskQueue");
 	xact_begin_procedure(fcinfo, "temporal.wait_for_task()");
@@ -126,21 +127,23 @@ temporal_wait_for_task(PG_FUNCTION_ARGS)
 		MemoryContextReset(one_look);
 		MemoryContextSwitchTo(one_look);
 		xact_begin_step();
-		found = service_queue_has_task(namespace_name, kind, queue, &queue_id);
-		xact_end_step();
+		queue_id = service_queue(namespace_name, kind, queue);
+		content = service_look(namespace_name, kind, queue);
+		xact_end_look();
 		MemoryContextSwitchTo(caller);
-		if (found)
+		if (content == QUEUE_READY)
 			break;
+		looks = content == QUEUE_HELD ? looks + 1 : 0;
 		if (!registered)
 			wake_register(WAKE_QUEUE, queue_id);
-		else if (!wake_wait(deadline, wait_event(WAIT_EVENT_QUEUE)))
+		else if (!wake_wait_held(looks, deadline, wait_event(WAIT_EVENT_QUEUE)))
 			break;
 		registered = true;
 	}
 	if (registered)
 		wake_unregister();
 	xact_end_procedure();
-	return call_result(fcinfo, BoolGetDatum(found), false);
+	return call_result(fcinfo, BoolGetDatum(content == QUEUE_READY), false);
 }
 
 /* temporal.listen(task_queue, task_type, namespace) returns text */
@@ -153,7 +156,7 @@ temporal_listen(PG_FUNCTION_ARGS)
 	uint64		queue_id;
 
 	service_require_id(queue, "TaskQueue");
-	service_queue_has_task(namespace_name, kind, queue, &queue_id);
+	queue_id = service_queue(namespace_name, kind, queue);
 	if (!wake_available())
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

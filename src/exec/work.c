@@ -29,9 +29,6 @@
 
 PG_FUNCTION_INFO_V1(temporal_work);
 
-/* How soon to look again at tasks that others hold. */
-#define HELD_RETRY (USECS_PER_SEC / 10)
-
 typedef struct Worker
 {
 	const char *queue;
@@ -319,15 +316,6 @@ do_task(const Worker *worker, const Task *task)
 
 /* ---- the loop ---- */
 
-/* Sleeps until it is time to look for a task; false once the deadline is past. */
-static bool
-wait_for_task(bool held, TimestampTz deadline)
-{
-	TimestampTz retry = held ? clock_now() + HELD_RETRY : DT_NOEND;
-
-	return wake_wait(Min(deadline, retry), wait_event(WAIT_EVENT_QUEUE)) || retry < deadline;
-}
-
 /* The statement that calls "name", however it is written. */
 static char *
 handler_statement(const char *name)
@@ -368,6 +356,7 @@ temporal_work(PG_FUNCTION_ARGS)
 	TimestampTz idle_deadline = argument_deadline(fcinfo, 4);
 	uint64		queue_id;
 	bool		registered = false;
+	int			looks = 0;		/* in a row that found only what others hold */
 	int			done = 0;
 
 	worker.queue = argument_text(fcinfo, 0, NULL);
@@ -385,9 +374,9 @@ temporal_work(PG_FUNCTION_ARGS)
 										  ALLOCSET_DEFAULT_SIZES);
 	xact_begin_procedure(fcinfo, "temporal.work()");
 	xact_begin_step();
-	service_queue_has_task(worker.namespace_name,
-						   worker.workflow ? QUEUE_TYPE(WORKFLOW) : QUEUE_TYPE(ACTIVITY),
-						   worker.queue, &queue_id);
+	queue_id = service_queue(worker.namespace_name,
+							 worker.workflow ? QUEUE_TYPE(WORKFLOW) : QUEUE_TYPE(ACTIVITY),
+							 worker.queue);
 	xact_end_step();
 	while (max_tasks == 0 || done < max_tasks)
 	{
@@ -399,6 +388,7 @@ temporal_work(PG_FUNCTION_ARGS)
 		MemoryContextSwitchTo(worker.memory);
 		if (take_task(&worker, &task))
 		{
+			looks = 0;
 			/* Who is busy must not be woken instead of somebody idle. */
 			if (registered)
 				wake_unregister();
@@ -413,8 +403,12 @@ temporal_work(PG_FUNCTION_ARGS)
 			wake_register(WAKE_QUEUE, queue_id);
 			registered = true;
 		}
-		else if (!wait_for_task(task.held, idle_deadline))
-			break;
+		else
+		{
+			looks = task.held ? looks + 1 : 0;
+			if (!wake_wait_held(looks, idle_deadline, wait_event(WAIT_EVENT_QUEUE)))
+				break;
+		}
 	}
 	if (registered)
 		wake_unregister();

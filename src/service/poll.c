@@ -287,40 +287,95 @@ service_poll_activity_task_queue(ServiceCall *call, const void *message)
 	return answer != NULL ? answer : proto_new(&pb__poll_activity_task_queue_response__descriptor);
 }
 
+/* ---- for those who wait before they poll ---- */
+
 typedef struct Look
 {
 	const char *namespace_name;
 	int			kind;
 	const char *queue;
 	uint64		queue_id;
-	bool		found;
+	QueueContent content;
 } Look;
 
+/* Would a poll take the offer, or at least clear it away? */
+static bool
+can_take(int kind, const TaskRow *task)
+{
+	ExecutionState *state;
+	bool		obsolete;
+
+	if (kind == QUEUE_TYPE(WORKFLOW))
+		return take_workflow_offer(task, &obsolete) != NULL || obsolete;
+	return take_activity_offer(task, &state, &obsolete) != NULL || obsolete;
+}
+
+/* Locks what a poll would lock. */
+static QueueContent
+queue_content(ServiceCall *call, const Look *look)
+{
+	TimestampTz bound = wake_lower_bound(look->queue_id);
+	const pg_uuid_t *namespace_id = &call->namespace->id;
+	int			limit = 1;
+	List	   *tasks;
+
+	do
+	{
+		ListCell   *cell;
+
+		tasks = store_peek_tasks(namespace_id, look->kind, look->queue, limit, bound);
+		foreach(cell, tasks)
+			if (can_take(look->kind, lfirst(cell)))
+				return QUEUE_READY;
+	} while (look_further(tasks, false, &limit));
+	return store_oldest_task(namespace_id, look->kind, look->queue, bound) != 0 ?
+		QUEUE_HELD : QUEUE_EMPTY;
+}
+
 static void
-look(ServiceCall *call, void *arg)
+find_queue(ServiceCall *call, void *arg)
 {
 	Look	   *look = arg;
 
 	service_use_namespace(call, look->namespace_name);
 	service_authorize(call, RIGHT_WORKER, look->queue);
 	look->queue_id = ident_queue(&call->namespace->id, look->kind, look->queue);
-	look->found = store_adopted() &&
-		store_has_task(&call->namespace->id, look->kind, look->queue);
+}
+
+static void
+look(ServiceCall *call, void *arg)
+{
+	Look	   *look = arg;
+
+	find_queue(call, look);
+	if (store_adopted())
+		look->content = queue_content(call, look);
+}
+
+/* service_queue -- the channel to wait on, for whoever may poll the queue. */
+uint64
+service_queue(const char *namespace_name, int kind, const char *queue)
+{
+	Look		at = {namespace_name, kind, queue, 0, QUEUE_EMPTY};
+	ServiceCall call;
+
+	service_begin(&call);
+	service_act(&call, find_queue, &at);
+	return at.queue_id;
 }
 
 /*
- * service_queue_has_task -- for those who wait before they poll.
+ * service_look -- would a poll find something?
  *
- * *queue_id is the channel to wait on.
+ * Locks what a poll would lock: the caller ends its transaction at once.
  */
-bool
-service_queue_has_task(const char *namespace_name, int kind, const char *queue, uint64 *queue_id)
+QueueContent
+service_look(const char *namespace_name, int kind, const char *queue)
 {
-	Look		at = {namespace_name, kind, queue, 0, false};
+	Look		at = {namespace_name, kind, queue, 0, QUEUE_EMPTY};
 	ServiceCall call;
 
 	service_begin(&call);
 	service_act(&call, look, &at);
-	*queue_id = at.queue_id;
-	return at.found;
+	return at.content;
 }

@@ -182,8 +182,15 @@ HANDLER(list_search_attributes);
 #undef HANDLER
 
 /* poll.c, for procedures that wait */
-extern bool service_queue_has_task(const char *namespace_name, int kind, const char *queue,
-								   uint64 *queue_id);
+typedef enum QueueContent
+{
+	QUEUE_EMPTY,
+	QUEUE_HELD,					/* only tasks that others hold: look again soon */
+	QUEUE_READY
+} QueueContent;
+
+extern uint64 service_queue(const char *namespace_name, int kind, const char *queue);
+extern QueueContent service_look(const char *namespace_name, int kind, const char *queue);
 
 /* Used by start.c, signal.c and the outbox alike. */
 extern bool service_apply_signal(ServiceCall *call, ExecutionState *state,

@@ -159,7 +159,6 @@ extern void store_drop_task(const TaskRow *task);
 extern void store_withdraw_task(const TaskRow *task);
 extern TimestampTz store_oldest_task(const pg_uuid_t *namespace_id, int kind, const char *queue,
 									 TimestampTz not_before);
-extern bool store_has_task(const pg_uuid_t *namespace_id, int kind, const char *queue);
 extern void store_backlog(const pg_uuid_t *namespace_id, int kind, const char *queue,
 						  int64 *count, TimestampTz *oldest);
 

@@ -168,25 +168,3 @@ store_backlog(const pg_uuid_t *namespace_id, int kind, const char *queue, int64 
 	*count = store_int64(0, 1);
 	*oldest = store_time(0, 2);
 }
-
-/* store_has_task -- is there an offer that nobody has taken, as far as one sees? */
-bool
-store_has_task(const pg_uuid_t *namespace_id, int kind, const char *queue)
-{
-	static Statement find = {
-		"SELECT FROM temporal.task WHERE shard OPERATOR(pg_catalog.=) $1"
-		" AND queue_id OPERATOR(pg_catalog.=) $2 LIMIT 1",
-		2, {INT2OID, INT8OID}
-	};
-
-	for (int shard = 0; shard < store_shard_count(); shard++)
-	{
-		Datum		values[] = {
-			Int16GetDatum(shard), Int64GetDatum((int64) ident_queue(namespace_id, kind, queue))
-		};
-
-		if (store_run(&find, values, NULL) > 0)
-			return true;
-	}
-	return false;
-}

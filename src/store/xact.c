@@ -10,6 +10,7 @@
 #include "nodes/parsenodes.h"
 #include "store/xact.h"
 #include "tcop/pquery.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
@@ -61,6 +62,14 @@ xact_end_step(void)
 	PopActiveSnapshot();
 	SPI_commit();
 	MemoryContextSwitchTo(caller);
+}
+
+void
+xact_end_look(void)
+{
+	(void) set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_LOCAL, true, 0, false);
+	xact_end_step();
 }
 
 ErrorData *

@@ -21,6 +21,9 @@ extern void xact_begin_step(void);
 extern void xact_begin_user_step(void);
 extern void xact_end_step(void);
 
+/* Ends a step that has locked rows and changed nothing: no wait for the disk. */
+extern void xact_end_look(void);
+
 /* As xact_end_step(), but returns the error of the commit, or NULL. */
 extern ErrorData *xact_try_end_step(void);
 

@@ -33,6 +33,8 @@ extern PGDLLIMPORT WaitEventSet *FeBeWaitSet;
 extern bool pq_check_connection(void);
 
 /* How often who cannot be woken looks, and longest sleep otherwise. */
+#define HELD_PAUSE (USECS_PER_SEC / 10)
+#define HELD_DOUBLINGS 4
 #define POLL_MS 200
 #define SLEEP_MS (60 * 60 * 1000)
 
@@ -336,4 +338,18 @@ wake_wait(TimestampTz deadline, uint32 wait_event_info)
 		if (must_poll && (events & WL_TIMEOUT))
 			return true;
 	}
+}
+
+/*
+ * wake_wait_held -- as wake_wait(), but true after a pause as well: 100 ms,
+ * then twice as long each time, up to 1.6 s.  Without looks there is none.
+ */
+bool
+wake_wait_held(int looks, TimestampTz deadline, uint32 wait_event_info)
+{
+	TimestampTz retry = DT_NOEND;
+
+	if (looks > 0)
+		retry = clock_now() + (HELD_PAUSE << Min(looks - 1, HELD_DOUBLINGS));
+	return wake_wait(Min(deadline, retry), wait_event_info) || retry < deadline;
 }

@@ -74,9 +74,14 @@ extern void wake_mark_closed(uint64 run_hash);
  * true when it is time to look.  An error gives a wake-up that was received
  * but not used to the next process.  Who does long work between two waits
  * asks whether the client is still there; wake_wait() does by itself.
+ *
+ * Nobody tells when a task that others hold is free again.  Whoever has found
+ * nothing else in its last "looks" looks waits by wake_wait_held(): that
+ * returns after a while, longer each time.
  */
 extern void wake_register(WakeKind kind, uint64 channel);
 extern bool wake_wait(TimestampTz deadline, uint32 wait_event_info);
+extern bool wake_wait_held(int looks, TimestampTz deadline, uint32 wait_event_info);
 extern void wake_unregister(void);
 extern void wake_check_client(void);
 

@@ -83,6 +83,54 @@ ok($node->poll_query_until('postgres', 'SELECT count(*) = 2 FROM done'), 'it tak
 $worker->kill_kill(grace => 0);
 worker_ends('its session ends');
 
+# A task that somebody holds is not there for others, whatever is held of it.
+$node->safe_psql('postgres', q{
+	CREATE FUNCTION schedule(task jsonb) RETURNS jsonb LANGUAGE sql RETURN
+		'[{"commandType": "COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK", "scheduleActivityTaskCommandAttributes":
+			{"activityId": "a", "activityType": {"name": "a"}, "startToCloseTimeout": "60s"}}]'::jsonb;
+	SELECT temporal.start_workflow('w', workflow_id => 'held', task_queue => 'held');
+});
+
+sub task_is_there
+{
+	my ($type, $timeout) = @_;
+
+	return $node->safe_psql('postgres',
+		"CALL temporal.wait_for_task('held', '$timeout', task_type => '$type')");
+}
+
+sub start_waiting
+{
+	my ($type, $output) = @_;
+	my $waiter = IPC::Run::start(
+		['psql', '-XAtq', '-d', $node->connstr('postgres'),
+			'-c', "CALL temporal.wait_for_task('held', '180 s', task_type => '$type')"],
+		'<', \undef, '&>', $output);
+
+	$node->poll_query_until('postgres', q{
+		SELECT count(*) = 1 FROM pg_stat_activity
+		WHERE query LIKE 'CALL temporal.wait_for_task%' AND wait_event_type = 'Extension'})
+	  or die 'nobody waits';
+	return $waiter;
+}
+
+is(task_is_there('workflow', '180 s'), 't', 'a task that is free is found');
+$blocker = $node->background_psql('postgres');
+$blocker->query_safe("BEGIN; SELECT temporal.signal_workflow('held', 's')");
+is(task_is_there('workflow', '10 ms'), 'f', 'a workflow task is not while its run is locked');
+my $waiter = start_waiting('workflow', \my $found);
+$blocker->query_safe('COMMIT');
+$waiter->finish;
+is($found, "t\n", 'it is when that is over');
+$node->safe_psql('postgres', q{CALL temporal.work('held', 'schedule', 'workflow', max_tasks => 1)});
+$blocker->query_safe("BEGIN; SELECT count(*) FROM temporal.poll_activity_tasks('held')");
+is(task_is_there('activity', '10 ms'), 'f', 'an activity that somebody has taken is not found');
+$waiter = start_waiting('activity', \$found);
+$blocker->query_safe('ROLLBACK');
+$blocker->quit;
+$waiter->finish;
+is($found, "t\n", 'it is when it is given back');
+
 # The workflow ends while its handler runs, and by what its handler does.
 $node->safe_psql('postgres', q{
 	CREATE FUNCTION end_itself(task jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
