@@ -168,6 +168,8 @@ worker_start(Datum arg, const char *name)
 
 	pqsignal(SIGTERM, die);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	/* A reload since the fork may have signalled before there was a handler. */
+	ConfigReloadPending = true;
 	memcpy(&generation, MyBgworkerEntry->bgw_extra, sizeof(generation));
 	if (!process_attach(DatumGetInt32(arg), generation, &database))
 		proc_exit(0);
