@@ -56,11 +56,18 @@ COMMENT ON FUNCTION temporal.duration(interval) IS
 
 -- ---- clients ----
 
+CREATE FUNCTION temporal.workflow_queue(workflow_type text, namespace text DEFAULT 'default')
+RETURNS text
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_workflow_queue';
+COMMENT ON FUNCTION temporal.workflow_queue IS
+'The task queue of a workflow whose starter names none: where its function is registered, else "default".';
+
 CREATE FUNCTION temporal.start_request(
 	workflow_type text,
 	input jsonb DEFAULT NULL,
 	workflow_id text DEFAULT NULL,
-	task_queue text DEFAULT 'default',
+	task_queue text DEFAULT NULL,
 	namespace text DEFAULT 'default',
 	inputs jsonb[] DEFAULT NULL,
 	request_id text DEFAULT NULL,
@@ -82,7 +89,8 @@ BEGIN ATOMIC
 		'namespace', namespace,
 		'workflowId', coalesce(workflow_id, pg_catalog.gen_random_uuid()::pg_catalog.text),
 		'workflowType', pg_catalog.jsonb_build_object('name', workflow_type),
-		'taskQueue', pg_catalog.jsonb_build_object('name', task_queue),
+		'taskQueue', pg_catalog.jsonb_build_object('name',
+			coalesce(task_queue, temporal.workflow_queue(workflow_type, namespace))),
 		'input', temporal.encode_payloads(input, inputs),
 		'requestId', request_id,
 		'workflowIdReusePolicy', id_reuse_policy,
@@ -105,7 +113,7 @@ CREATE FUNCTION temporal.start_workflow_run(
 	workflow_type text,
 	input jsonb DEFAULT NULL,
 	INOUT workflow_id text DEFAULT NULL,
-	task_queue text DEFAULT 'default',
+	task_queue text DEFAULT NULL,
 	namespace text DEFAULT 'default',
 	inputs jsonb[] DEFAULT NULL,
 	request_id text DEFAULT NULL,
@@ -144,7 +152,7 @@ CREATE FUNCTION temporal.start_workflow(
 	workflow_type text,
 	input jsonb DEFAULT NULL,
 	workflow_id text DEFAULT NULL,
-	task_queue text DEFAULT 'default',
+	task_queue text DEFAULT NULL,
 	namespace text DEFAULT 'default',
 	inputs jsonb[] DEFAULT NULL,
 	request_id text DEFAULT NULL,
@@ -186,7 +194,7 @@ CREATE FUNCTION temporal.signal_with_start_workflow(
 	signal_input jsonb DEFAULT NULL,
 	input jsonb DEFAULT NULL,
 	INOUT workflow_id text DEFAULT NULL,
-	task_queue text DEFAULT 'default',
+	task_queue text DEFAULT NULL,
 	namespace text DEFAULT 'default',
 	inputs jsonb[] DEFAULT NULL,
 	request_id text DEFAULT NULL,
@@ -333,7 +341,7 @@ CREATE PROCEDURE temporal.execute_workflow(
 	workflow_type text,
 	input jsonb DEFAULT NULL,
 	workflow_id text DEFAULT NULL,
-	task_queue text DEFAULT 'default',
+	task_queue text DEFAULT NULL,
 	namespace text DEFAULT 'default',
 	inputs jsonb[] DEFAULT NULL,
 	request_id text DEFAULT NULL,

@@ -110,6 +110,17 @@ CREATE VIEW temporal.pending_activities WITH (security_invoker = true) AS
 	WHERE x.close_time IS NULL;
 COMMENT ON VIEW temporal.pending_activities IS 'Activities that have not finished.';
 
+CREATE VIEW temporal.registrations WITH (security_invoker = true) AS
+	SELECT coalesce(n.name, 'default') AS namespace, lower(temporal.enum_name('TaskQueueType', r.kind)) AS kind,
+		r.name, r.task_queue, r.role_name,
+		pg_catalog.format('%I.%I(%s)', r.function_schema, r.function_name,
+			pg_catalog.array_to_string(r.argument_types, ', ')) AS function,
+		r.transactional, r.direct_sql,
+		temporal.decode('temporal.api.activity.v1.ActivityOptions', r.options) AS options
+	FROM temporal.registration r
+	LEFT JOIN temporal.namespace n ON n.id = r.namespace_id;
+COMMENT ON VIEW temporal.registrations IS 'Functions that are workflows and activities.';
+
 CREATE VIEW temporal.pending_timers WITH (security_invoker = true) AS
 	SELECT x.workflow_id, p.run_id, coalesce(n.name, 'default') AS namespace, p.timer_id, p.fire_at
 	FROM temporal.pending_timer p

@@ -31,7 +31,7 @@ DECLARE
 BEGIN
 	FOREACH readable IN ARRAY ARRAY['search_attribute', 'current_execution', 'execution',
 		'execution_state', 'pending_activity', 'pending_timer', 'pending_external',
-		'buffered_event', 'history', 'task', 'timer', 'outbox']
+		'buffered_event', 'history', 'task', 'timer', 'outbox', 'registration']
 	LOOP
 		EXECUTE format('ALTER TABLE temporal.%I ENABLE ROW LEVEL SECURITY', readable);
 		EXECUTE format('CREATE POLICY readers ON temporal.%I FOR SELECT'

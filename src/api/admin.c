@@ -118,6 +118,7 @@ temporal_library_version(PG_FUNCTION_ARGS)
 static const ProtobufCMessageDescriptor *const stored_messages[] = {
 	&pb__history__descriptor, &pb__history_event__descriptor, &pb__memo__descriptor,
 	&pb__search_attributes__descriptor, &pb__update_namespace_info__descriptor,
+	&pb__activity_options__descriptor,
 	&pbi__run_info__descriptor, &pbi__run_state__descriptor, &pbi__activity_state__descriptor,
 };
 

@@ -10,6 +10,7 @@
 #include "funcapi.h"
 #include "proto/json.h"
 #include "proto/payload.h"
+#include "service/registration.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -115,7 +116,9 @@ start_request(FunctionCallInfo fcinfo)
 	request->input = input_arguments(fcinfo, 1, 5);
 	request->workflow_id = PG_ARGISNULL(2) ? ident_random_uuid() : argument_text(fcinfo, 2, NULL);
 	request->task_queue = proto_new(&pb__task_queue__descriptor);
-	request->task_queue->name = argument_text(fcinfo, 3, "default");
+	request->task_queue->name = PG_ARGISNULL(3) ?
+		service_workflow_queue(argument_text(fcinfo, 4, NULL), request->workflow_type->name) :
+		argument_text(fcinfo, 3, NULL);
 	request->namespace_ = argument_text(fcinfo, 4, "default");
 	request->request_id = argument_text(fcinfo, 6, NULL);
 	request->workflow_id_reuse_policy =

@@ -1,22 +1,18 @@
 /*
  * rpc.c
- *	  temporal.rpc() and temporal.tick(): the service layer in JSON.
+ *	  temporal.rpc(): the service layer in JSON.
  */
 #include "postgres.h"
 
 #include "api/call.h"
 #include "fmgr.h"
 #include "proto/json.h"
-#include "service/access.h"
 #include "service/service.h"
-#include "service/tick.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(temporal_rpc);
-PG_FUNCTION_INFO_V1(temporal_tick);
 
 /*
  * A refusal in JSON.  It must not be raised: what the refused call recorded
@@ -80,27 +76,4 @@ temporal_rpc(PG_FUNCTION_ARGS)
 	result = DatumGetJsonbPCopy(PointerGetDatum(result));
 	MemoryContextDelete(own);
 	PG_RETURN_JSONB_P(result);
-}
-
-/*
- * temporal.tick(max_items integer) returns integer
- */
-Datum
-temporal_tick(PG_FUNCTION_ARGS)
-{
-	int32		max_items = PG_GETARG_INT32(0);
-	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext own = AllocSetContextCreate(caller, "temporal tick", ALLOCSET_DEFAULT_SIZES);
-	int			done;
-
-	if (max_items <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("max_items must be positive")));
-	service_require_superadmin();
-	MemoryContextSwitchTo(own);
-	service_tick(DT_NOBEGIN, max_items, &done);
-	MemoryContextSwitchTo(caller);
-	MemoryContextDelete(own);
-	PG_RETURN_INT32(done);
 }

@@ -40,6 +40,13 @@
 /* E: unavailable */
 #define ERRCODE_TEMPORAL_UNAVAILABLE TW_STATE('E', '0', '0')
 
+/* What workflow code looks for by "WHEN SQLSTATE"; class TF, too. */
+#define ERRCODE_TEMPORAL_APPLICATION_FAILURE MAKE_SQLSTATE('T', 'F', '0', '1', '0')
+#define ERRCODE_TEMPORAL_ACTIVITY_FAILED MAKE_SQLSTATE('T', 'F', '0', '1', '1')
+#define ERRCODE_TEMPORAL_ACTIVITY_CANCELED MAKE_SQLSTATE('T', 'F', '0', '1', '2')
+#define ERRCODE_TEMPORAL_ACTIVITY_TIMED_OUT MAKE_SQLSTATE('T', 'F', '0', '1', '4')
+#define ERRCODE_TEMPORAL_CANCEL_REQUESTED MAKE_SQLSTATE('T', 'F', '0', '2', '0')
+
 /* Results that are failures, raised by temporal.workflow_result() and kin. */
 #define ERRCODE_TEMPORAL_WORKFLOW_FAILED MAKE_SQLSTATE('T', 'F', '0', '0', '1')
 #define ERRCODE_TEMPORAL_WORKFLOW_CANCELED MAKE_SQLSTATE('T', 'F', '0', '0', '2')

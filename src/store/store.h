@@ -16,6 +16,7 @@
 #define TEMPORAL_STORE_STORE_H
 
 #include "core/transition.h"
+#include "proto/activity.pb-c.h"
 
 /* ---- plan.c: entering, leaving ---- */
 
@@ -197,6 +198,39 @@ extern TimestampTz store_earliest_outbox(TimestampTz from);
 extern void store_drop_outbox(const OutboxRow *row);
 extern void store_delay_outbox(const OutboxRow *row, TimestampTz due_at);
 extern void store_push_back_outbox(const OutboxRow *row, TimestampTz due_at, const char *error);
+
+/* ---- registration.c ---- */
+
+/* A function of the database that is a workflow or an activity. */
+typedef struct Registration
+{
+	pg_uuid_t	namespace_id;
+	int			kind;			/* TaskQueueType of its tasks */
+	const char *name;			/* workflow or activity type */
+	const char *task_queue;
+	const char *role_name;		/* registered it, owns it, runs it */
+	const char *schema;
+	const char *function;
+	List	   *argument_types; /* of char *, qualified */
+	bool		transactional;
+	bool		direct_sql;
+	Pb__ActivityOptions *options;	/* what a call does not say */
+} Registration;
+
+typedef struct ServedQueue
+{
+	pg_uuid_t	namespace_id;
+	int			kind;
+	const char *task_queue;
+} ServedQueue;
+
+extern Registration *store_find_registration(const pg_uuid_t *namespace_id, int kind,
+											 const char *name);
+extern const char *store_queue_owner(const pg_uuid_t *namespace_id, int kind,
+									 const char *task_queue);
+extern List *store_served_queues(const char *role_name);
+extern void store_put_registration(const Registration *registration);
+extern void store_delete_registration(const Registration *registration);
 
 /* ---- commit.c ---- */
 

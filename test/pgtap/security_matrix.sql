@@ -99,6 +99,31 @@ FROM (VALUES
 		$$CALL temporal.wait_for_task('<q>', timeout => '0', namespace => '<ns>', found => found)$$, NULL),
 	('work', 'worker',
 		$$CALL temporal.work('<q>', 'public.matrix_handler', idle_timeout => '0', namespace => '<ns>')$$, NULL),
+	('register_workflow', 'worker',
+		$$register_workflow('public.' || current_user, 'mine', '<q>', '<ns>')$$, NULL),
+	('register_activity', 'worker',
+		$$register_activity('public.' || current_user, 'mine', '<q>', '<ns>')$$, NULL),
+	('unregister_workflow', 'worker', $$SELECT temporal.unregister_workflow('mine', '<ns>')
+		FROM temporal.register_workflow('public.' || current_user, 'mine', '<q>', '<ns>')$$, NULL),
+	('unregister_activity', 'worker', $$SELECT temporal.unregister_activity('mine', '<ns>')
+		FROM temporal.register_activity('public.' || current_user, 'mine', '<q>', '<ns>')$$, NULL),
+	('workflow_queue', 'any', $$SELECT temporal.workflow_queue('registered <q>', '<ns>') = 'served'$$, NULL),
+	-- in workflow functions only
+	('execute_activity', 'none', $$execute_activity('a')$$, '55000'),
+	('start_activity', 'none', $$start_activity('a')$$, '55000'),
+	('await', 'none', $$await(1)$$, '55000'),
+	('await_all', 'none', $$await_all('{1}')$$, '55000'),
+	('await_any', 'none', $$await_any('{1}')$$, '55000'),
+	('cancel_handle', 'none', $$cancel_handle(1)$$, '55000'),
+	('sleep', 'none', $$sleep('1 s')$$, '55000'),
+	('start_timer', 'none', $$start_timer('1 s')$$, '55000'),
+	('await_signal', 'none', $$await_signal('s')$$, '55000'),
+	('await_signals', 'none', $$await_signals('{s}')$$, '55000'),
+	('poll_signal', 'none', $$poll_signal('s')$$, '55000'),
+	('workflow_now', 'none', $$workflow_now()$$, '55000'),
+	('workflow_random', 'none', $$workflow_random()$$, '55000'),
+	('workflow_uuid', 'none', $$workflow_uuid()$$, '55000'),
+	('is_cancelled', 'none', $$is_cancelled()$$, '55000'),
 	-- administrators of a namespace
 	('delete_workflow', 'admin', $$delete_workflow('open <q>', namespace => '<ns>')$$, NULL),
 	('pause_activity', 'admin', $$pause_activity('open <q>', 'activity', namespace => '<ns>')$$, NULL),
@@ -204,6 +229,7 @@ FROM (VALUES
 	('task', 'view', $$namespace_id = '<ns id>'$$),
 	('timer', 'view', $$namespace_id = '<ns id>'$$),
 	('outbox', 'view', $$namespace_id = '<ns id>'$$),
+	('registration', 'view', $$namespace_id = '<ns id>'$$),
 	('access', 'owner', $$namespace_id = '<ns id>'$$),
 	('instance', 'owner', $$true$$),
 	('signal_request', 'owner', $$namespace_id = '<ns id>'$$),
@@ -212,7 +238,8 @@ FROM (VALUES
 	('events', 'view', $$namespace = '<ns>'$$),
 	('pending_activities', 'view', $$namespace = '<ns>'$$),
 	('pending_timers', 'view', $$namespace = '<ns>'$$),
-	('task_queues', 'view', $$namespace = '<ns>'$$)
+	('task_queues', 'view', $$namespace = '<ns>'$$),
+	('registrations', 'view', $$namespace = '<ns>'$$)
 ) s (name, "right", condition);
 
 -- ---------------------------------------------------------------- completeness
@@ -235,6 +262,16 @@ CREATE ROLE matrix_client;
 CREATE ROLE matrix_worker;
 CREATE ROLE matrix_viewer;
 CREATE ROLE matrix_admin;
+DO $$
+DECLARE
+	role name;
+BEGIN
+	FOR role IN SELECT rolname FROM pg_roles WHERE rolname LIKE 'matrix\_%' LOOP
+		EXECUTE format('CREATE FUNCTION public.%I() RETURNS text LANGUAGE sql AS %L', role, 'SELECT ''x''');
+		EXECUTE format('ALTER FUNCTION public.%I() OWNER TO %I', role, role);
+	END LOOP;
+END
+$$;
 CREATE FUNCTION matrix_handler(task jsonb) RETURNS jsonb LANGUAGE sql AS 'SELECT task';
 
 SELECT temporal.register_namespace(n) FROM unnest(ARRAY['ours', 'theirs']) n \g (format=unaligned tuples_only) /dev/null
@@ -299,6 +336,7 @@ BEGIN
 	END LOOP;
 	PERFORM temporal.start_workflow('t', namespace => ns, task_queue => q);
 	INSERT INTO temporal.search_attribute VALUES (ns_id, 'attribute', 1) ON CONFLICT DO NOTHING;
+	INSERT INTO temporal.registration VALUES (ns_id, 1, 'registered ' || q, 'served', 'postgres', 'public', 'f', '{}', true, false, '');
 	INSERT INTO m.places VALUES (place, ns, q, ns_id, tokens ->> 'workflow', tokens ->> 'activity', tokens ->> 'cancelled');
 END
 $$;

@@ -1,0 +1,282 @@
+/*
+ * activity_call.c
+ *	  Activities, as workflow functions call them.
+ */
+#include "postgres.h"
+
+#include "base/argument.h"
+#include "catalog/pg_type.h"
+#include "exec/function.h"
+#include "exec/options.h"
+#include "exec/pass.h"
+#include "proto/wire.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(temporal_execute_activity);
+PG_FUNCTION_INFO_V1(temporal_start_activity);
+PG_FUNCTION_INFO_V1(temporal_await);
+PG_FUNCTION_INFO_V1(temporal_await_all);
+PG_FUNCTION_INFO_V1(temporal_await_any);
+PG_FUNCTION_INFO_V1(temporal_cancel_handle);
+
+/* How long an attempt may take if nobody says. */
+#define DEFAULT_START_TO_CLOSE USECS_PER_MINUTE
+
+/* ---- scheduling ---- */
+
+static Pb__TaskQueue *
+task_queue(const char *name)
+{
+	Pb__TaskQueue *queue = proto_new(&pb__task_queue__descriptor);
+
+	queue->name = name;
+	return queue;
+}
+
+/* What the call says, then what the registration says, then ours. */
+static void
+apply_options(Pass *pass, Pb__ScheduleActivityTaskCommandAttributes *attributes,
+			  Pb__ActivityOptions *options, const char *queue)
+{
+	Registration *registration;
+
+	/* What is in the history already is compared by name and id only. */
+	if (!pass_is_live(pass))
+		return;
+	registration = service_find_registration(pass->namespace_name, QUEUE_TYPE(ACTIVITY),
+											 attributes->activity_type->name);
+	if (registration != NULL)
+		options_default(options, registration->options);
+	if (queue == NULL)
+		queue = registration != NULL ? registration->task_queue : pass->task_queue;
+	if (options->start_to_close_timeout == NULL && options->schedule_to_close_timeout == NULL)
+		options->start_to_close_timeout = proto_duration(DEFAULT_START_TO_CLOSE);
+	attributes->task_queue = task_queue(queue);
+	attributes->schedule_to_close_timeout = options->schedule_to_close_timeout;
+	attributes->schedule_to_start_timeout = options->schedule_to_start_timeout;
+	attributes->start_to_close_timeout = options->start_to_close_timeout;
+	attributes->heartbeat_timeout = options->heartbeat_timeout;
+	attributes->retry_policy = options->retry_policy;
+}
+
+/*
+ * The command that arguments ask for: name, input, and from "first" on
+ * task_queue, activity_id, options, summary.
+ */
+static Pb__Command *
+schedule_command(Pass *pass, FunctionCallInfo fcinfo, int first)
+{
+	Pb__Command *command = pass_new_command(PB__COMMAND_TYPE__COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK);
+	Pb__ScheduleActivityTaskCommandAttributes *attributes =
+		proto_new(&pb__schedule_activity_task_command_attributes__descriptor);
+	int			summary = first + 2 + OPTIONS_COUNT;
+
+	command->attributes_case = PB__COMMAND__ATTRIBUTES_SCHEDULE_ACTIVITY_TASK_COMMAND_ATTRIBUTES;
+	command->schedule_activity_task_command_attributes = attributes;
+	attributes->activity_type = proto_new(&pb__activity_type__descriptor);
+	attributes->activity_type->name = argument_text(fcinfo, 0, NULL);
+	attributes->input = value_payloads(fcinfo, 1);
+	attributes->activity_id = PG_ARGISNULL(first + 1) ?
+		psprintf("%d", ++pass->activities) : argument_text(fcinfo, first + 1, NULL);
+	apply_options(pass, attributes, options_arguments(fcinfo, first + 2),
+				  PG_ARGISNULL(first) ? NULL : argument_text(fcinfo, first, NULL));
+	if (!PG_ARGISNULL(summary))
+	{
+		command->user_metadata = proto_new(&pb__user_metadata__descriptor);
+		command->user_metadata->summary = core_text_payload(argument_text(fcinfo, summary, NULL));
+	}
+	return command;
+}
+
+/* Starts an activity; its handle. */
+static int
+start_activity(Pass *pass, FunctionCallInfo fcinfo, int first)
+{
+	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
+	Pb__Command *command;
+	const Pb__ScheduleActivityTaskCommandAttributes *attributes;
+	const Pb__HistoryEvent *event;
+
+	pass_check_cancel(pass);
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT), errmsg("name of the activity is not set")));
+	command = schedule_command(pass, fcinfo, first);
+	attributes = command->schedule_activity_task_command_attributes;
+	event = pass_command(pass, command);
+	MemoryContextSwitchTo(caller);
+	return handle_add(pass, HANDLE_ACTIVITY, attributes->activity_id,
+					  attributes->activity_type->name, event);
+}
+
+/* ---- waiting ---- */
+
+/* What is waited for: all of the handles, or any of them. */
+typedef struct Awaited
+{
+	int			count;
+	Handle	  **handles;
+	bool		any;
+} Awaited;
+
+static bool
+is_over(Pass *pass, void *arg)
+{
+	const Awaited *awaited = arg;
+
+	for (int i = 0; i < awaited->count; i++)
+		if ((awaited->handles[i]->outcome != NULL) == awaited->any)
+			return awaited->any;
+	return !awaited->any;
+}
+
+static void
+cancel_awaited(Pass *pass, void *arg)
+{
+	const Awaited *awaited = arg;
+
+	for (int i = 0; i < awaited->count; i++)
+		handle_cancel(pass, awaited->handles[i]);
+}
+
+/* "activity charge" */
+static char *
+describe(const Handle *handle)
+{
+	return handle->kind == HANDLE_TIMER ? psprintf("timer %s", handle->id) :
+		psprintf("activity %s", handle->name);
+}
+
+static void
+await_handles(Pass *pass, Awaited *awaited)
+{
+	StringInfoData reason;
+
+	initStringInfo(&reason);
+	for (int i = 0; i < awaited->count; i++)
+		if (awaited->handles[i]->outcome == NULL)
+			appendStringInfo(&reason, "%s%s", reason.len > 0 ? ", " : "",
+							 describe(awaited->handles[i]));
+	pass_wait(pass, is_over, cancel_awaited, awaited, reason.data);
+}
+
+static Jsonb *
+await_one(Pass *pass, int64 number)
+{
+	Handle	   *handle = handle_get(pass, number);
+	Awaited		awaited = {1, &handle, false};
+
+	await_handles(pass, &awaited);
+	return handle_result(handle);
+}
+
+/* The handles of an array of numbers. */
+static Awaited
+array_handles(Pass *pass, ArrayType *array, bool any)
+{
+	Awaited		awaited = {0, NULL, any};
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(array, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &elements, &nulls, &n);
+	awaited.handles = palloc((n + 1) * sizeof(Handle *));
+	for (int i = 0; i < n; i++)
+		awaited.handles[awaited.count++] = handle_get(pass, nulls[i] ? 0 : DatumGetInt64(elements[i]));
+	return awaited;
+}
+
+/* ---- SQL ---- */
+
+/*
+ * temporal.execute_activity(name, input, result, task_queue, activity_id,
+ *							 options, summary) returns anyelement
+ */
+Datum
+temporal_execute_activity(PG_FUNCTION_ARGS)
+{
+	Pass	   *pass = pass_require("execute_activity");
+
+	return value_result(fcinfo, await_one(pass, start_activity(pass, fcinfo, 3)));
+}
+
+/* temporal.start_activity(name, input, task_queue, activity_id, options, summary) returns bigint */
+Datum
+temporal_start_activity(PG_FUNCTION_ARGS)
+{
+	Pass	   *pass = pass_require("start_activity");
+
+	PG_RETURN_INT64(start_activity(pass, fcinfo, 2));
+}
+
+/* temporal.await(handle, result) returns anyelement */
+Datum
+temporal_await(PG_FUNCTION_ARGS)
+{
+	Pass	   *pass = pass_require("await");
+
+	return value_result(fcinfo, await_one(pass, PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0)));
+}
+
+/* temporal.await_all(handles bigint[]) returns jsonb[] */
+Datum
+temporal_await_all(PG_FUNCTION_ARGS)
+{
+	Pass	   *pass = pass_require("await_all");
+	Awaited		awaited = array_handles(pass, PG_GETARG_ARRAYTYPE_P(0), false);
+	Datum	   *results = palloc((awaited.count + 1) * sizeof(Datum));
+	bool	   *nulls = palloc((awaited.count + 1) * sizeof(bool));
+	int			lower = 1;
+
+	await_handles(pass, &awaited);
+	for (int i = 0; i < awaited.count; i++)
+	{
+		Jsonb	   *result = handle_result(awaited.handles[i]);
+
+		nulls[i] = result == NULL;
+		results[i] = JsonbPGetDatum(result);
+	}
+	if (awaited.count == 0)
+		PG_RETURN_ARRAYTYPE_P(construct_empty_array(JSONBOID));
+	PG_RETURN_ARRAYTYPE_P(construct_md_array(results, nulls, 1, &awaited.count, &lower, JSONBOID,
+											 -1, false, TYPALIGN_INT));
+}
+
+/* temporal.await_any(handles bigint[]) returns bigint: the first that is over */
+Datum
+temporal_await_any(PG_FUNCTION_ARGS)
+{
+	Pass	   *pass = pass_require("await_any");
+	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
+	Awaited		awaited = array_handles(pass, array, true);
+	const Handle *first = NULL;
+	int64		number = 0;
+
+	if (awaited.count == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT), errmsg("there are no handles to wait for")));
+	await_handles(pass, &awaited);
+	for (int i = 0; i < awaited.count; i++)
+	{
+		const Handle *handle = awaited.handles[i];
+
+		if (handle->outcome != NULL &&
+			(first == NULL || handle->outcome->event_id < first->outcome->event_id))
+		{
+			first = handle;
+			number = handle_number(pass, handle);
+		}
+	}
+	PG_RETURN_INT64(number);
+}
+
+/* temporal.cancel_handle(handle bigint) */
+Datum
+temporal_cancel_handle(PG_FUNCTION_ARGS)
+{
+	Pass	   *pass = pass_require("cancel_handle");
+
+	handle_cancel(pass, handle_get(pass, PG_GETARG_INT64(0)));
+	PG_RETURN_VOID();
+}

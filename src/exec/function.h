@@ -1,0 +1,39 @@
+/*
+ * function.h
+ *	  Functions of users: finding, calling, values in and out.
+ */
+#ifndef TEMPORAL_EXEC_FUNCTION_H
+#define TEMPORAL_EXEC_FUNCTION_H
+
+#include "service/registration.h"
+#include "utils/jsonb.h"
+
+/* ---- function.c ---- */
+
+/* Fills in which function "name" means: a name, or one with argument types. */
+extern void function_resolve(Registration *registration, const char *name);
+
+/*
+ * The function of a registration.  Raises an error of class 42 if it is gone or
+ * no longer owned by the role that registered it.
+ */
+extern Oid	function_find(const Registration *registration);
+
+/* Calls it with a payload an argument; NULL for SQL NULL and void. */
+extern Jsonb *function_call(Oid function, const Pb__Payloads *input);
+
+/* ---- value.c ---- */
+
+/* As to_jsonb(); NULL for SQL NULL. */
+extern Jsonb *value_to_jsonb(Datum value, bool isnull, Oid type);
+
+/* A value of that type; JSON null is SQL NULL. */
+extern Datum value_from_jsonb(Jsonb *json, Oid type, bool *isnull);
+
+/* An argument declared "any" as payloads: none, one, or those of a jsonb[]. */
+extern Pb__Payloads *value_payloads(FunctionCallInfo fcinfo, int argument);
+
+/* Sets the result of a function declared anyelement. */
+extern Datum value_result(FunctionCallInfo fcinfo, Jsonb *json);
+
+#endif							/* TEMPORAL_EXEC_FUNCTION_H */

@@ -1,0 +1,168 @@
+/*
+ * pass.h
+ *	  One call of a workflow function against the history of its run.
+ *
+ * A workflow function is called from the top for each workflow task.  What it
+ * asks for is compared with the history, task by task; where the history ends
+ * it becomes a command.  At the first thing that it must wait for the call is
+ * ended by an error, which the runner catches: the pass has stopped.
+ */
+#ifndef TEMPORAL_EXEC_PASS_H
+#define TEMPORAL_EXEC_PASS_H
+
+#include "base/compat.h"
+#include "base/errors.h"
+#include "core/decide.h"
+#include "proto/time.h"
+#include "utils/elog.h"
+#include "utils/jsonb.h"
+
+/* Why a pass ended before its function returned. */
+typedef enum PassStop
+{
+	STOP_NONE,
+	STOP_WAITING,				/* for something that has not happened yet */
+	STOP_STEP,					/* for a local step that the runner must take */
+	STOP_NONDETERMINISTIC		/* the function does not do what the history says */
+} PassStop;
+
+/* Commands whose outcome can be waited for. */
+typedef enum HandleKind
+{
+	HANDLE_ACTIVITY,
+	HANDLE_TIMER
+} HandleKind;
+
+typedef struct Handle
+{
+	HandleKind	kind;
+	const char *id;				/* of the activity or timer */
+	const char *name;			/* activity type */
+	int			task;			/* the task that has asked for it */
+	int64		event_id;		/* that scheduled it; 0 while it is a new command */
+	const Pb__HistoryEvent *outcome;	/* NULL while it is pending */
+	bool		cancelled;		/* its cancellation was asked for */
+	bool		cancel_later;	/* ask as soon as its event is known */
+} Handle;
+
+typedef struct Signal
+{
+	const char *name;
+	const Pb__Payloads *input;
+	bool		taken;
+} Signal;
+
+/* A completed workflow task, or the one in hand. */
+typedef struct PassTask
+{
+	int			visible;		/* number of events that it has seen */
+	int			first_command;	/* index of the first event after its completion */
+	TimestampTz time;			/* when it was started */
+} PassTask;
+
+typedef struct Pass
+{
+	MemoryContext memory;		/* lives as long as the pass */
+	const char *namespace_name;
+	const char *task_queue;
+	const char *workflow_id;
+	const char *run_id;
+	const char *workflow_type;
+	int			attempt;
+	Pb__HistoryEvent **events;
+	int			n_events;
+	bool		only_replay;	/* there is no task in hand */
+	PassTask   *tasks;
+	int			n_tasks;
+
+	/* Where the function is. */
+	int			task;			/* index in tasks */
+	int			applied;		/* number of events that have happened */
+	int			command;		/* index of the next event to compare with */
+	List	   *handles;		/* of Handle; numbered from 1 */
+	List	   *signals;		/* of Signal */
+	int			activities;		/* how many have been asked for */
+	int			timers;
+	uint64		random;
+	bool		cancel_requested;
+	bool		cancel_raised;
+
+	/* What came of it. */
+	List	   *commands;		/* of Pb__Command: new ones */
+	PassStop	stop;
+	const char *reason;			/* why it stopped */
+} Pass;
+
+/* The pass that is under way in this process; NULL: none. */
+extern Pass *pass_current;
+
+/* ---- pass.c ---- */
+
+extern Pass *pass_new(MemoryContext memory, Pb__HistoryEvent **events, size_t n_events,
+					  bool only_replay);
+
+/* The pass of the function that calls; an error outside of workflows. */
+extern Pass *pass_require(const char *function);
+
+/*
+ * What the function wants next: the event that it left in the history, or NULL
+ * if it is new.  "command" must live in pass->memory.
+ */
+extern const Pb__HistoryEvent *pass_command(Pass *pass, Pb__Command *command);
+
+/* Are its commands new? */
+extern bool pass_is_live(const Pass *pass);
+
+/* Ends the call of the function; said again until it obeys. */
+extern void pass_check_stop(const Pass *pass);
+extern pg_noreturn void pass_stop(Pass *pass, PassStop stop, const char *reason);
+
+/*
+ * Lets time pass until "done" is true, as far as the history goes.  If the
+ * workflow is cancelled first, "abandon" is called and an error raised.
+ */
+extern void pass_check_cancel(Pass *pass);
+typedef bool (*PassCondition) (Pass *pass, void *arg);
+typedef void (*PassAbandon) (Pass *pass, void *arg);
+extern void pass_wait(Pass *pass, PassCondition done, PassAbandon abandon, void *arg,
+					  const char *reason);
+
+/* The function has returned: the history must agree with "closing". */
+extern void pass_close(Pass *pass, Pb__Command *closing);
+
+extern Pb__Command *pass_new_command(Pb__CommandType type);
+extern uint64 pass_random(Pass *pass);
+
+/* ---- handle.c ---- */
+
+extern int	handle_add(Pass *pass, HandleKind kind, const char *id, const char *name,
+					   const Pb__HistoryEvent *event);
+extern Handle *handle_get(Pass *pass, int64 number);
+extern int	handle_number(const Pass *pass, const Handle *handle);
+extern void handle_resolve(Pass *pass, HandleKind kind, int64 event_id,
+						   const Pb__HistoryEvent *outcome);
+extern void handle_cancel(Pass *pass, Handle *handle);
+extern void handle_cancel_late(Pass *pass);
+
+/* Of an activity its result, of a timer NULL; raises its failure. */
+extern Jsonb *handle_result(const Handle *handle);
+
+/* ---- failure.c ---- */
+
+/* What an error is to Temporal. */
+extern Pb__Failure *failure_of_error(const ErrorData *error);
+
+/* Raises an activity's end that is not a result. */
+extern pg_noreturn void failure_raise(int sqlstate, const char *what, const Pb__Failure *failure);
+
+/* What is to be done about an error of a user's function. */
+typedef enum ErrorClass
+{
+	ERROR_FAILS,				/* the workflow, the attempt of the activity */
+	ERROR_BUG,					/* of the function: mend it and it goes on */
+	ERROR_AGAIN,				/* has nothing to do with the function: try again */
+	ERROR_ENDS					/* somebody wants this process to stop */
+} ErrorClass;
+extern ErrorClass failure_class(const ErrorData *error);
+
+#endif							/* TEMPORAL_EXEC_PASS_H */

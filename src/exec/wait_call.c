@@ -1,0 +1,233 @@
+/*
+ * wait_call.c
+ *	  Timers and signals, as workflow functions call them.
+ */
+#include "postgres.h"
+
+#include "base/argument.h"
+#include "catalog/pg_type.h"
+#include "exec/function.h"
+#include "exec/pass.h"
+#include "funcapi.h"
+#include "proto/payload.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(temporal_sleep);
+PG_FUNCTION_INFO_V1(temporal_start_timer);
+PG_FUNCTION_INFO_V1(temporal_await_signal);
+PG_FUNCTION_INFO_V1(temporal_await_signals);
+PG_FUNCTION_INFO_V1(temporal_poll_signal);
+
+/* ---- timers ---- */
+
+/* Starts a timer; its handle. */
+static int
+start_timer(Pass *pass, int64 microseconds)
+{
+	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
+	Pb__Command *command = pass_new_command(PB__COMMAND_TYPE__COMMAND_TYPE_START_TIMER);
+	const Pb__HistoryEvent *event;
+	const char *id = psprintf("%d", ++pass->timers);
+
+	command->attributes_case = PB__COMMAND__ATTRIBUTES_START_TIMER_COMMAND_ATTRIBUTES;
+	command->start_timer_command_attributes =
+		proto_new(&pb__start_timer_command_attributes__descriptor);
+	command->start_timer_command_attributes->timer_id = id;
+	command->start_timer_command_attributes->start_to_fire_timeout =
+		proto_duration(Max(microseconds, 1));
+	event = pass_command(pass, command);
+	MemoryContextSwitchTo(caller);
+	return handle_add(pass, HANDLE_TIMER, id, "", event);
+}
+
+static bool
+has_fired(Pass *pass, void *arg)
+{
+	return ((const Handle *) arg)->outcome != NULL;
+}
+
+static void
+cancel(Pass *pass, void *arg)
+{
+	handle_cancel(pass, arg);
+}
+
+/* temporal.sleep(duration interval) */
+Datum
+temporal_sleep(PG_FUNCTION_ARGS)
+{
+	Pass	   *pass = pass_require("sleep");
+	Handle	   *timer;
+
+	pass_check_cancel(pass);
+	timer = handle_get(pass, start_timer(pass, argument_interval(fcinfo, 0)));
+	pass_wait(pass, has_fired, cancel, timer, psprintf("timer %s", timer->id));
+	PG_RETURN_VOID();
+}
+
+/* temporal.start_timer(duration interval) returns bigint */
+Datum
+temporal_start_timer(PG_FUNCTION_ARGS)
+{
+	Pass	   *pass = pass_require("start_timer");
+
+	pass_check_cancel(pass);
+	PG_RETURN_INT64(start_timer(pass, argument_interval(fcinfo, 0)));
+}
+
+/* ---- signals ---- */
+
+/* A wait for a signal of one of these names, or for the timer. */
+typedef struct Awaited
+{
+	List	   *names;			/* of char * */
+	Handle	   *timer;			/* NULL: no timeout */
+	Signal	   *signal;			/* the one that has come */
+} Awaited;
+
+/* The oldest signal of one of these names that nobody has taken. */
+static Signal *
+find_signal(Pass *pass, const List *names)
+{
+	ListCell   *cell;
+	ListCell   *name;
+
+	foreach(cell, pass->signals)
+	{
+		Signal	   *signal = lfirst(cell);
+
+		foreach(name, names)
+			if (!signal->taken && strcmp(signal->name, lfirst(name)) == 0)
+				return signal;
+	}
+	return NULL;
+}
+
+static bool
+signal_came(Pass *pass, void *arg)
+{
+	Awaited    *awaited = arg;
+
+	awaited->signal = find_signal(pass, awaited->names);
+	return awaited->signal != NULL ||
+		(awaited->timer != NULL && awaited->timer->outcome != NULL);
+}
+
+static void
+cancel_timeout(Pass *pass, void *arg)
+{
+	const Awaited *awaited = arg;
+
+	if (awaited->timer != NULL)
+		handle_cancel(pass, awaited->timer);
+}
+
+/* "signal approved or denied" */
+static char *
+describe(const List *names)
+{
+	StringInfoData text;
+	ListCell   *cell;
+
+	initStringInfo(&text);
+	foreach(cell, names)
+		appendStringInfo(&text, "%s%s", text.len == 0 ? "signal " : " or ",
+						 (char *) lfirst(cell));
+	return text.data;
+}
+
+/* The signal, taken; NULL if the timeout in argument "timeout" has passed. */
+static Signal *
+await_signal(Pass *pass, List *names, FunctionCallInfo fcinfo, int timeout)
+{
+	Awaited		awaited = {names, NULL, NULL};
+
+	if (!signal_came(pass, &awaited))
+	{
+		pass_check_cancel(pass);
+		if (!PG_ARGISNULL(timeout))
+			awaited.timer = handle_get(pass, start_timer(pass, argument_interval(fcinfo, timeout)));
+		pass_wait(pass, signal_came, cancel_timeout, &awaited, describe(names));
+	}
+	if (awaited.signal == NULL)
+		return NULL;
+	awaited.signal->taken = true;
+	cancel_timeout(pass, &awaited);
+	return awaited.signal;
+}
+
+/* What a signal brought; JSON null if nothing. */
+static Jsonb *
+signal_input(const Signal *signal)
+{
+	Jsonb	   *input = payloads_to_jsonb(signal->input);
+	JsonbValue	null = {.type = jbvNull};
+
+	return input != NULL ? input : JsonbValueToJsonb(&null);
+}
+
+/* As value_result(), but a jsonb that is null is not NULL. */
+static Datum
+signal_result(FunctionCallInfo fcinfo, const Signal *signal)
+{
+	if (signal != NULL && get_fn_expr_rettype(fcinfo->flinfo) == JSONBOID)
+		PG_RETURN_JSONB_P(signal_input(signal));
+	return value_result(fcinfo, signal != NULL ? signal_input(signal) : NULL);
+}
+
+/* temporal.await_signal(name, timeout, result) returns anyelement */
+Datum
+temporal_await_signal(PG_FUNCTION_ARGS)
+{
+	Pass	   *pass = pass_require("await_signal");
+
+	return signal_result(fcinfo, await_signal(pass, list_make1(argument_text(fcinfo, 0, NULL)),
+											  fcinfo, 1));
+}
+
+/* temporal.await_signals(names, timeout, OUT name, OUT input) */
+Datum
+temporal_await_signals(PG_FUNCTION_ARGS)
+{
+	Pass	   *pass = pass_require("await_signals");
+	List	   *names = NIL;
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+	Signal	   *signal;
+	TupleDesc	descriptor;
+	Datum		values[2] = {0};
+	bool		missing[2] = {true, true};
+
+	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT), errmsg("names of signals are not set")));
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), TEXTOID, -1, false, TYPALIGN_INT,
+					  &elements, &nulls, &n);
+	for (int i = 0; i < n; i++)
+		if (!nulls[i])
+			names = lappend(names, TextDatumGetCString(elements[i]));
+	signal = await_signal(pass, names, fcinfo, 1);
+	if (signal != NULL)
+	{
+		values[0] = CStringGetTextDatum(signal->name);
+		values[1] = JsonbPGetDatum(signal_input(signal));
+		missing[0] = missing[1] = false;
+	}
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, missing)));
+}
+
+/* temporal.poll_signal(name, result) returns anyelement */
+Datum
+temporal_poll_signal(PG_FUNCTION_ARGS)
+{
+	Pass	   *pass = pass_require("poll_signal");
+	Signal	   *signal = find_signal(pass, list_make1(argument_text(fcinfo, 0, NULL)));
+
+	if (signal != NULL)
+		signal->taken = true;
+	return signal_result(fcinfo, signal);
+}

@@ -1,0 +1,36 @@
+/*
+ * registration.h
+ *	  Functions of the database that are workflows and activities.
+ */
+#ifndef TEMPORAL_SERVICE_REGISTRATION_H
+#define TEMPORAL_SERVICE_REGISTRATION_H
+
+#include "store/store.h"
+
+/*
+ * Registers, in the place of what has that name.  The caller must be a worker
+ * of the task queue, and no other role may have functions on it.
+ */
+extern void service_register(const char *namespace_name, Registration *registration);
+extern void service_unregister(const char *namespace_name, int kind, const char *name);
+
+/* By type name; NULL if there is none. */
+extern Registration *service_find_registration(const char *namespace_name, int kind,
+											   const char *name);
+
+/* Where a workflow runs if its starter does not say: "default" if nobody knows. */
+extern const char *service_workflow_queue(const char *namespace_name, const char *workflow_type);
+
+/* A task queue that the functions of a role serve. */
+typedef struct ServiceQueue
+{
+	const char *namespace_name;
+	int			kind;
+	const char *name;
+	uint64		queue_id;
+} ServiceQueue;
+
+/* Of ServiceQueue: those of the current role. */
+extern List *service_served_queues(void);
+
+#endif							/* TEMPORAL_SERVICE_REGISTRATION_H */
