@@ -34,6 +34,13 @@ AS 'MODULE_PATHNAME', 'temporal_decode_events';
 COMMENT ON FUNCTION temporal.decode_events IS
 'A stored batch of history as rows.';
 
+CREATE FUNCTION temporal.decode_kept_events(info bytea, state bytea)
+RETURNS TABLE (event_id bigint, event_time timestamptz, event_type text, attributes jsonb)
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'temporal_decode_kept_events';
+COMMENT ON FUNCTION temporal.decode_kept_events IS
+'The last events of a run that are not stored in temporal.history yet, as rows.';
+
 CREATE FUNCTION temporal.decode_time(microseconds bigint)
 RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -81,12 +88,17 @@ CREATE VIEW temporal.workflows WITH (security_invoker = true) AS
 COMMENT ON VIEW temporal.workflows IS 'Workflow executions, one row a run.';
 
 CREATE VIEW temporal.events WITH (security_invoker = true) AS
-	SELECT x.workflow_id, h.run_id, coalesce(n.name, 'default') AS namespace,
+	SELECT x.workflow_id, x.run_id, coalesce(n.name, 'default') AS namespace,
 		v.event_id, v.event_time, v.event_type, v.attributes
-	FROM temporal.history h
-	JOIN temporal.execution x USING (shard, namespace_id, run_id)
-	LEFT JOIN temporal.namespace n ON n.id = h.namespace_id
-	CROSS JOIN LATERAL temporal.decode_events(h.events) v;
+	FROM temporal.execution x
+	LEFT JOIN temporal.namespace n ON n.id = x.namespace_id
+	CROSS JOIN LATERAL (
+		SELECT d.* FROM temporal.history h, temporal.decode_events(h.events) d
+		WHERE h.shard = x.shard AND h.namespace_id = x.namespace_id AND h.run_id = x.run_id
+		UNION ALL
+		SELECT d.* FROM temporal.execution_state s, temporal.decode_kept_events(s.info, s.state) d
+		WHERE s.shard = x.shard AND s.namespace_id = x.namespace_id AND s.run_id = x.run_id
+			AND x.close_time IS NULL) v;
 COMMENT ON VIEW temporal.events IS 'History events of all runs, one row an event.';
 
 CREATE VIEW temporal.pending_activities WITH (security_invoker = true) AS

@@ -29,6 +29,7 @@ PG_FUNCTION_INFO_V1(temporal_preloaded);
 PG_FUNCTION_INFO_V1(temporal_library_version);
 PG_FUNCTION_INFO_V1(temporal_decode);
 PG_FUNCTION_INFO_V1(temporal_decode_events);
+PG_FUNCTION_INFO_V1(temporal_decode_kept_events);
 PG_FUNCTION_INFO_V1(temporal_enum_name);
 PG_FUNCTION_INFO_V1(temporal_queue_id);
 
@@ -158,6 +159,27 @@ temporal_decode_events(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	for (size_t i = 0; i < history->n_events; i++)
 		api_put_event(result, history->events[i]);
+	return (Datum) 0;
+}
+
+/* temporal.decode_kept_events(info bytea, state bytea) returns setof record */
+Datum
+temporal_decode_kept_events(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	bytea	   *info = PG_GETARG_BYTEA_PP(0);
+	bytea	   *run = PG_GETARG_BYTEA_PP(1);
+	ExecutionState state = {
+		.info = proto_unpack(&pbi__run_info__descriptor, (const uint8 *) VARDATA_ANY(info),
+							 VARSIZE_ANY_EXHDR(info)),
+		.run = proto_unpack(&pbi__run_state__descriptor, (const uint8 *) VARDATA_ANY(run),
+							VARSIZE_ANY_EXHDR(run)),
+	};
+	ListCell   *cell;
+
+	InitMaterializedSRF(fcinfo, 0);
+	foreach(cell, core_kept_events(&state))
+		api_put_event(result, lfirst(cell));
 	return (Datum) 0;
 }
 

@@ -155,6 +155,8 @@ apply_task_scheduled(ExecutionState *state, const Pb__HistoryEvent *event)
 	task->scheduled_time = proto_timestamp_us(event->event_time);
 	task->original_scheduled_time = task->scheduled_time;
 	task->queue = attributes->task_queue->name;
+	if (attributes->task_queue->kind == QUEUE_KIND(STICKY))
+		task->sticky_queue = attributes->task_queue->name;
 	state->run->workflow_task = task;
 	state->run->first_task_scheduled = true;
 }

@@ -91,6 +91,8 @@ extern bool core_heartbeat_expired(const ExecutionState *state, TimestampTz now,
 								   const Pb__RespondWorkflowTaskCompletedRequest *request,
 								   const CoreLimits *limits);
 extern List *core_virtual_events(const ExecutionState *state);
+extern int64 core_kept_event_id(const ExecutionState *state);
+extern List *core_kept_events(const ExecutionState *state);
 extern void core_clear_sticky(ExecutionState *state);
 
 /* ---- command.c ---- */

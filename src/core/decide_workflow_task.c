@@ -52,13 +52,13 @@ task_timeout(const ExecutionState *state, int attempt)
 }
 
 static Pb__TaskQueue *
-task_queue(const ExecutionState *state)
+task_queue(const ExecutionState *state, const char *sticky_queue)
 {
 	Pb__TaskQueue *queue = proto_new(&pb__task_queue__descriptor);
 
-	if (state_is_sticky(state))
+	if (sticky_queue[0] != '\0')
 	{
-		queue->name = state->run->sticky_queue;
+		queue->name = sticky_queue;
 		queue->kind = QUEUE_KIND(STICKY);
 		queue->normal_name = state->info->task_queue;
 	}
@@ -71,12 +71,13 @@ task_queue(const ExecutionState *state)
 }
 
 static Pb__HistoryEvent *
-scheduled_event(const ExecutionState *state, TimestampTz time, int attempt, int64 timeout)
+scheduled_event(const ExecutionState *state, const char *sticky_queue, TimestampTz time,
+				int attempt, int64 timeout)
 {
 	Pb__WorkflowTaskScheduledEventAttributes *attributes;
 	Pb__HistoryEvent *event = event_new(EVENT(WORKFLOW_TASK_SCHEDULED), time, &attributes);
 
-	attributes->task_queue = task_queue(state);
+	attributes->task_queue = task_queue(state, sticky_queue);
 	attributes->start_to_close_timeout = proto_duration(timeout);
 	attributes->attempt = attempt;
 	return event;
@@ -137,7 +138,8 @@ core_schedule_workflow_task(Transition *transition)
 		schedule_transient(transition, run->task_attempt);
 	else
 		transition_append(transition,
-						  scheduled_event(state, transition->now, 1, state->info->task_timeout));
+						  scheduled_event(state, run->sticky_queue, transition->now, 1,
+										  state->info->task_timeout));
 	if (state_is_sticky(state))
 		run->workflow_task->schedule_to_start_deadline = transition->now + run->sticky_timeout;
 	run->task_stamp++;
@@ -179,8 +181,9 @@ core_start_workflow_task(Transition *transition, const char *queue, const char *
 	if (task->transient && task->scheduled_event_id != state->run->next_event_id)
 	{
 		state->run->task_attempt = 1;
-		transition_append(transition, scheduled_event(state, task->scheduled_time, 1,
-													  state->info->task_timeout));
+		transition_append(transition,
+						  scheduled_event(state, state->run->sticky_queue, task->scheduled_time, 1,
+										  state->info->task_timeout));
 		task = state->run->workflow_task;
 	}
 	note_suggestions(state, task, limits);
@@ -195,6 +198,30 @@ core_start_workflow_task(Transition *transition, const char *queue, const char *
 	transition->offer_task = false;
 }
 
+/* The events of the pending workflow task, made from the state, from an id on. */
+static List *
+task_events(const ExecutionState *state, int64 from)
+{
+	const Pbi__WorkflowTask *task = state->run->workflow_task;
+	List	   *events = NIL;
+	Pb__HistoryEvent *event;
+
+	if (task->scheduled_event_id >= from)
+	{
+		event = scheduled_event(state, task->sticky_queue, task->scheduled_time, task->attempt,
+								task->timeout);
+		event->event_id = event->task_id = task->scheduled_event_id;
+		events = lappend(events, event);
+	}
+	if (task->started_event_id >= from)
+	{
+		event = started_event(task);
+		event->event_id = event->task_id = task->started_event_id;
+		events = lappend(events, event);
+	}
+	return events;
+}
+
 /*
  * core_virtual_events -- the events of a transient task that is started.
  *
@@ -205,16 +232,42 @@ List *
 core_virtual_events(const ExecutionState *state)
 {
 	const Pbi__WorkflowTask *task = state->run->workflow_task;
-	Pb__HistoryEvent *scheduled;
-	Pb__HistoryEvent *started;
 
 	if (task == NULL || !task->transient || task->started_event_id == 0)
 		return NIL;
-	scheduled = scheduled_event(state, task->scheduled_time, task->attempt, task->timeout);
-	scheduled->event_id = scheduled->task_id = task->scheduled_event_id;
-	started = started_event(task);
-	started->event_id = started->task_id = task->started_event_id;
-	return list_make2(scheduled, started);
+	return task_events(state, task->scheduled_event_id);
+}
+
+/*
+ * core_kept_event_id -- the first event that has no row in "history" yet, or
+ * else the id of the next event.
+ *
+ * The last events of a history are kept back as long as they are those of the
+ * pending workflow task: the state tells what they are, and one row with all
+ * that follows is cheaper than a row for each.
+ */
+int64
+core_kept_event_id(const ExecutionState *state)
+{
+	const Pbi__WorkflowTask *task = state->run->workflow_task;
+	int64		id = state->run->next_event_id;
+
+	if (task == NULL || task->transient)
+		return id;
+	if (task->started_event_id == id - 1)
+		id--;
+	if (task->scheduled_event_id == id - 1)
+		id--;
+	return id;
+}
+
+/* core_kept_events -- those from core_kept_event_id() on, in order. */
+List *
+core_kept_events(const ExecutionState *state)
+{
+	int64		from = core_kept_event_id(state);
+
+	return from == state->run->next_event_id ? NIL : task_events(state, from);
 }
 
 /* A transient task that completes gets its place in history now. */
@@ -226,7 +279,7 @@ write_transient(Transition *transition)
 	Pb__HistoryEvent *started = started_event(task);
 
 	transition_append(transition,
-					  scheduled_event(state, task->scheduled_time, task->attempt, task->timeout));
+					  scheduled_event(state, "", task->scheduled_time, task->attempt, task->timeout));
 	transition_append(transition, started);
 }
 

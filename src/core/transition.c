@@ -18,28 +18,21 @@ transition_new(ExecutionState *state, TimestampTz now)
 
 	transition->state = state;
 	transition->now = now;
+	transition->kept = core_kept_events(state);
 	return transition;
 }
 
-/* Gives the event its id and its place in the current batch. */
+/* Gives the event its id and its place, behind those that were kept back. */
 static void
 place_event(Transition *transition, Pb__HistoryEvent *event)
 {
 	Pbi__RunState *run = transition->state->run;
-	EventBatch *batch = transition->batches == NIL ? NULL : llast(transition->batches);
 
-	if (batch == NULL || batch->events == NIL)
-	{
-		if (batch == NULL)
-		{
-			batch = palloc0(sizeof(EventBatch));
-			transition->batches = lappend(transition->batches, batch);
-		}
-		run->last_first_event_id = run->next_event_id;
-	}
+	if (transition->events == NIL)
+		transition->events = transition->kept;
 	event->event_id = run->next_event_id++;
 	event->task_id = event->event_id;
-	batch->events = lappend(batch->events, event);
+	transition->events = lappend(transition->events, event);
 	run->history_size += protobuf_c_message_get_packed_size(&event->base);
 }
 
@@ -64,18 +57,7 @@ transition_append(Transition *transition, Pb__HistoryEvent *event)
 	}
 	place_event(transition, event);
 	core_apply(state, event);
-	if (event->event_type == EVENT(WORKFLOW_TASK_STARTED))
-		transition_end_batch(transition);
 	return event;
-}
-
-/* transition_end_batch -- the next event begins a batch of its own. */
-void
-transition_end_batch(Transition *transition)
-{
-	EventBatch *batch = palloc0(sizeof(EventBatch));
-
-	transition->batches = lappend(transition->batches, batch);
 }
 
 /* Points a finish event at the id its start event has just got. */
@@ -225,7 +207,7 @@ transition_set_search_attribute(Transition *transition, const char *name, Pb__Pa
 bool
 transition_changes(const Transition *transition)
 {
-	return transition->batches != NIL || transition->tasks != NIL ||
+	return transition->events != NIL || transition->tasks != NIL ||
 		transition->timers != NIL || transition->state->buffer != NIL;
 }
 

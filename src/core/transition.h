@@ -12,11 +12,6 @@
 
 #include "core/state.h"
 
-typedef struct EventBatch
-{
-	List	   *events;			/* of Pb__HistoryEvent */
-} EventBatch;
-
 typedef enum OpKind
 {
 	OP_ADD,
@@ -62,7 +57,8 @@ typedef struct Transition
 {
 	ExecutionState *state;
 	TimestampTz now;
-	List	   *batches;		/* of EventBatch */
+	List	   *kept;			/* of Pb__HistoryEvent: not stored before */
+	List	   *events;			/* of Pb__HistoryEvent: those kept, and new ones */
 	List	   *tasks;			/* of TaskOp */
 	List	   *timers;			/* of TimerOp */
 	List	   *outbox;			/* of Pb__HistoryEvent: initiated events */
@@ -89,7 +85,6 @@ typedef struct CoreLimits
 extern Transition *transition_new(ExecutionState *state, TimestampTz now);
 extern Pb__HistoryEvent *transition_append(Transition *transition, Pb__HistoryEvent *event);
 extern void transition_flush_buffer(Transition *transition);
-extern void transition_end_batch(Transition *transition);
 extern bool transition_changes(const Transition *transition);
 extern void transition_add_timer(Transition *transition, TimerKind kind, TimestampTz fire_at,
 								 int64 event_id);

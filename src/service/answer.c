@@ -62,35 +62,94 @@ append_batch(Pb__History *history, const HistoryBatch *batch, int64 from, int64 
 	append_events(history, wanted, n);
 }
 
+/* The events that are not stored yet and lie in the wanted range. */
+static void
+append_kept(Pb__History *history, const ExecutionState *state, int64 from, int64 before,
+			bool reverse)
+{
+	List	   *kept = core_kept_events(state);
+	int			n = list_length(kept);
+
+	for (int i = 0; i < n; i++)
+	{
+		Pb__HistoryEvent *event = list_nth(kept, reverse ? n - 1 - i : i);
+
+		if (event->event_id >= from && event->event_id < before)
+			append_events(history, &event, 1);
+	}
+}
+
+static Pb__History *
+history_backward(const ExecutionState *state, int64 from, int64 before, int max_events,
+				 int64 *next)
+{
+	Pb__History *history = proto_new(&pb__history__descriptor);
+	int64		kept = core_kept_event_id(state);
+	ListCell   *cell;
+
+	*next = Min(before, kept);
+	append_kept(history, state, from, before, true);
+	if (history->n_events < max_events && *next > from)
+	{
+		int64		end = *next;
+
+		foreach(cell, store_read_history(&state->key, from, end,
+										 max_events - (int) history->n_events, true))
+		{
+			HistoryBatch *batch = lfirst(cell);
+
+			append_batch(history, batch, from, end, true);
+			*next = batch->first_event_id;
+		}
+	}
+	if (*next <= from)
+		*next = 0;
+	return history;
+}
+
+static Pb__History *
+history_forward(const ExecutionState *state, int64 from, int64 before, int max_events,
+				int64 *next)
+{
+	Pb__History *history = proto_new(&pb__history__descriptor);
+	int64		kept = core_kept_event_id(state);
+	ListCell   *cell;
+
+	*next = from;
+	if (from < kept)
+		foreach(cell, store_read_history(&state->key, from, before, max_events, false))
+		{
+			HistoryBatch *batch = lfirst(cell);
+
+			append_batch(history, batch, from, before, false);
+			*next = batch->first_event_id + batch->event_count;
+		}
+	/* What was kept back when the state was read may have been stored since. */
+	if (*next >= kept && *next < before &&
+		(history->n_events == 0 || history->n_events + before - *next <= max_events))
+	{
+		append_kept(history, state, *next, before, false);
+		*next = before;
+	}
+	if (*next >= before)
+		*next = 0;
+	return history;
+}
+
 /*
  * answer_history -- a page of events from "from" on and before "before".
  *
  * *next is where the next page begins (reverse: ends), 0 after the last one.
- * Pages never split a batch.
+ * Pages never split a stored batch.
  */
 Pb__History *
-answer_history(const RunKey *key, int64 from, int64 before, int max_events, bool reverse,
-			   int64 *next)
+answer_history(const ExecutionState *state, int64 from, int64 before, int max_events,
+			   bool reverse, int64 *next)
 {
-	Pb__History *history = proto_new(&pb__history__descriptor);
-	HistoryBatch *last = NULL;
-	ListCell   *cell;
-
 	*next = 0;
 	if (from >= before)
-		return history;
-	foreach(cell, store_read_history(key, from, before, max_events, reverse))
-	{
-		last = lfirst(cell);
-		append_batch(history, last, from, before, reverse);
-	}
-	if (last == NULL)
-		return history;
-	if (reverse && last->first_event_id > from)
-		*next = last->first_event_id;
-	if (!reverse && last->first_event_id + last->event_count < before)
-		*next = last->first_event_id + last->event_count;
-	return history;
+		return proto_new(&pb__history__descriptor);
+	return (reverse ? history_backward : history_forward) (state, from, before, max_events, next);
 }
 
 /* Where the worker goes on reading: up to the task it was handed, no further. */
@@ -133,7 +192,7 @@ answer_workflow_task(const ExecutionState *state, bool partial)
 	answer->workflow_execution_task_queue = normal_queue(state->info->task_queue);
 	answer->scheduled_time = proto_timestamp(task->scheduled_time);
 	answer->started_time = proto_timestamp(task->started_time);
-	answer->history = answer_history(&state->key, partial ? last_seen + 1 : 1,
+	answer->history = answer_history(state, partial ? last_seen + 1 : 1,
 									 state->run->next_event_id, HISTORY_PAGE, false, &next);
 	if (next != 0)
 		answer->next_page_token = page_token(state, next);

@@ -88,7 +88,7 @@ answer_close_event(const ExecutionState *state, bool wait,
 			response->next_page_token = write_token(state, last, 0, false, false);
 		return;
 	}
-	response->history = answer_history(&state->key, last - 1, last, 1, false, &next);
+	response->history = answer_history(state, last - 1, last, 1, false, &next);
 }
 
 static void
@@ -129,7 +129,7 @@ service_get_workflow_execution_history(ServiceCall *call, const void *message)
 		answer_close_event(state, request->wait_new_event, response);
 		return &response->base;
 	}
-	response->history = answer_history(&state->key, from, end,
+	response->history = answer_history(state, from, end,
 									   page_size(request->maximum_page_size), false, &next);
 	if (next != 0)
 		response->next_page_token = write_token(state, next, token != NULL ? token->end_event_id : 0,
@@ -153,7 +153,7 @@ service_get_workflow_execution_history_reverse(ServiceCall *call, const void *me
 	int64		next;
 
 	service_authorize_run(call, RIGHT_VIEWER, state);
-	response->history = answer_history(&state->key, 1, before,
+	response->history = answer_history(state, 1, before,
 									   page_size(request->maximum_page_size), true, &next);
 	if (next != 0)
 		response->next_page_token = write_token(state, next, 0, true, false);

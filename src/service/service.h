@@ -114,7 +114,7 @@ extern Pb__PollWorkflowTaskQueueResponse *answer_workflow_task(const ExecutionSt
 extern Pb__PollActivityTaskQueueResponse *answer_activity_task(const ServiceCall *call,
 															   const ExecutionState *state,
 															   const PendingActivity *activity);
-extern Pb__History *answer_history(const RunKey *key, int64 from, int64 before, int max_events,
+extern Pb__History *answer_history(const ExecutionState *state, int64 from, int64 before, int max_events,
 								   bool reverse, int64 *next);
 extern Pb__WorkflowExecution *answer_execution(const ExecutionState *state);
 

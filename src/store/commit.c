@@ -28,28 +28,26 @@ write_history(const Transition *transition)
 		" VALUES ($1, $2, $3, $4, $5, $6)",
 		6, {KEY_TYPES, INT8OID, INT4OID, BYTEAOID}
 	};
+	int64		end = core_kept_event_id(transition->state);
+	Pb__History history = PB__HISTORY__INIT;
 	ListCell   *cell;
 
-	foreach(cell, transition->batches)
+	history.events = palloc((list_length(transition->events) + 1) * sizeof(Pb__HistoryEvent *));
+	foreach(cell, transition->events)
 	{
-		EventBatch *batch = lfirst(cell);
-		Pb__History history = PB__HISTORY__INIT;
+		Pb__HistoryEvent *event = lfirst(cell);
 
-		if (batch->events == NIL)
-			continue;
-		history.n_events = list_length(batch->events);
-		history.events = palloc(history.n_events * sizeof(Pb__HistoryEvent *));
-		for (size_t i = 0; i < history.n_events; i++)
-			history.events[i] = list_nth(batch->events, (int) i);
-		{
-			Datum		values[] = {
-				key_datums(&transition->state->key),
-				Int64GetDatum(history.events[0]->event_id),
-				Int32GetDatum((int32) history.n_events), message_datum(&history)
-			};
+		if (event->event_id < end)
+			history.events[history.n_events++] = event;
+	}
+	if (history.n_events > 0)
+	{
+		Datum		values[] = {
+			key_datums(&transition->state->key), Int64GetDatum(history.events[0]->event_id),
+			Int32GetDatum((int32) history.n_events), message_datum(&history)
+		};
 
-			store_run(&insert, values, NULL);
-		}
+		store_run(&insert, values, NULL);
 	}
 }
 

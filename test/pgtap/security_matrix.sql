@@ -55,6 +55,7 @@ FROM (VALUES
 	('decode', 'none', $$decode('temporal.api.common.v1.Memo', '')$$, NULL),
 	('decode_values', 'none', $$decode_values('')$$, NULL),
 	('decode_events', 'none', $$decode_events('')$$, NULL),
+	('decode_kept_events', 'none', $$decode_kept_events('', '')$$, NULL),
 	('decode_time', 'none', $$decode_time(1)$$, NULL),
 	('enum_name', 'none', $$enum_name('EventType', 1)$$, NULL),
 	('queue_id', 'none', $$queue_id('<ns id>', 1, '<q>')$$, NULL),

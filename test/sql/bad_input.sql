@@ -508,6 +508,7 @@ SELECT type, bytes, pg_temp.try_sql(format('SELECT temporal.decode(%L, %L)', typ
 	('temporal.api.history.v1.History', '\xff'), ('temporal.api.history.v1.History', '\x0a05'), ('temporal.api.history.v1.History', '\x00'),
 	('temporal.no.such.Type', '\x'), ('', '\x')) v(type, bytes);
 SELECT pg_temp.try_sql('SELECT count(*) FROM temporal.decode_events(''\xff'')');
+SELECT pg_temp.try_sql('SELECT count(*) FROM temporal.decode_kept_events('''', ''\xff'')');
 SELECT n, pg_temp.try_sql(format('SELECT temporal.tick(%s)', n)) FROM unnest('{0, -1}'::int[]) n;
 -- what is no object, no number, no end
 SELECT pg_temp.try_sql(format('SELECT temporal.%I(''w'', %s => ''[1]'')', f, a))

@@ -36,8 +36,8 @@ SELECT change, signal_after(change) FROM unnest(ARRAY[
 	'UPDATE temporal.pending_timer SET fire_at = fire_at + interval ''1 s''',
 	'DELETE FROM temporal.pending_activity',
 	'DELETE FROM temporal.pending_external',
-	'DELETE FROM temporal.history WHERE first_event_id = 3',
-	'UPDATE temporal.history SET event_count = 7 WHERE first_event_id = 4'
+	'DELETE FROM temporal.history WHERE first_event_id = 2',
+	'UPDATE temporal.history SET event_count = 9 WHERE first_event_id = 2'
 	]) WITH ORDINALITY c (change, n) ORDER BY n;
 
 SET LOCAL temporal.check_state = off;
