@@ -6,7 +6,6 @@ CREATE TABLE temporal.current_execution (
 	namespace_id uuid,
 	workflow_id text COLLATE "C",
 	run_id uuid NOT NULL,
-	status smallint NOT NULL,
 	PRIMARY KEY (shard, namespace_id, workflow_id)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE temporal.current_execution IS 'The latest run of each workflow id: what makes "at most one open run" true.';
@@ -14,7 +13,6 @@ COMMENT ON COLUMN temporal.current_execution.shard IS 'Hash of namespace and wor
 COMMENT ON COLUMN temporal.current_execution.namespace_id IS 'Namespace';
 COMMENT ON COLUMN temporal.current_execution.workflow_id IS 'Workflow id';
 COMMENT ON COLUMN temporal.current_execution.run_id IS 'Latest run';
-COMMENT ON COLUMN temporal.current_execution.status IS 'WorkflowExecutionStatus of that run';
 
 CREATE TABLE temporal.execution (
 	shard smallint,
@@ -30,17 +28,17 @@ CREATE TABLE temporal.execution (
 	transition_count bigint,
 	workflow_type text COLLATE "C" NOT NULL,
 	task_queue text COLLATE "C" NOT NULL,
-	first_run_id uuid NOT NULL,
+	first_run_id uuid,
 	parent_workflow_id text COLLATE "C",
 	parent_run_id uuid,
-	root_workflow_id text COLLATE "C" NOT NULL,
-	root_run_id uuid NOT NULL,
+	root_workflow_id text COLLATE "C",
+	root_run_id uuid,
 	memo bytea,
 	search_attributes bytea,
-	PRIMARY KEY (shard, namespace_id, run_id)
+	-- In this order, because people look for a workflow id.
+	PRIMARY KEY (workflow_id, run_id, shard)
 ) WITH (fillfactor = 80);
-CREATE INDEX execution_workflow_id ON temporal.execution (workflow_id, namespace_id);
-CREATE INDEX execution_open ON temporal.execution (namespace_id, start_time) WHERE close_time IS NULL;
+CREATE INDEX execution_close_time ON temporal.execution (namespace_id, close_time, start_time);
 COMMENT ON TABLE temporal.execution IS 'One row a run, written at start, at close and when memo or search attributes change: what lists read.';
 COMMENT ON COLUMN temporal.execution.shard IS 'Shard of the workflow id';
 COMMENT ON COLUMN temporal.execution.namespace_id IS 'Namespace';
@@ -55,11 +53,11 @@ COMMENT ON COLUMN temporal.execution.history_size IS 'Bytes of history, known on
 COMMENT ON COLUMN temporal.execution.transition_count IS 'Committed transitions, known once the run has closed';
 COMMENT ON COLUMN temporal.execution.workflow_type IS 'Workflow type name';
 COMMENT ON COLUMN temporal.execution.task_queue IS 'Task queue of its workflow tasks';
-COMMENT ON COLUMN temporal.execution.first_run_id IS 'First run of the chain';
+COMMENT ON COLUMN temporal.execution.first_run_id IS 'First run of the chain; NULL if it is this one';
 COMMENT ON COLUMN temporal.execution.parent_workflow_id IS 'Workflow id of the parent, if there is one';
 COMMENT ON COLUMN temporal.execution.parent_run_id IS 'Run id of the parent, if there is one';
-COMMENT ON COLUMN temporal.execution.root_workflow_id IS 'Workflow id of the top-most ancestor, itself if it has no parent';
-COMMENT ON COLUMN temporal.execution.root_run_id IS 'Run id of the top-most ancestor';
+COMMENT ON COLUMN temporal.execution.root_workflow_id IS 'Workflow id of the top-most ancestor; NULL if that is this run';
+COMMENT ON COLUMN temporal.execution.root_run_id IS 'Run id of the top-most ancestor; NULL if that is this run';
 COMMENT ON COLUMN temporal.execution.memo IS 'Memo: a protobuf Memo message';
 COMMENT ON COLUMN temporal.execution.search_attributes IS 'Search attributes: a protobuf SearchAttributes message';
 
@@ -71,7 +69,7 @@ CREATE TABLE temporal.execution_state (
 	workflow_id text COLLATE "C" NOT NULL,
 	info bytea NOT NULL,
 	state bytea NOT NULL,
-	PRIMARY KEY (shard, namespace_id, run_id)
+	PRIMARY KEY (run_id, shard)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE temporal.execution_state IS 'The state of each retained run; its row lock serialises everything that changes the run.';
 COMMENT ON COLUMN temporal.execution_state.shard IS 'Shard of the workflow id';
@@ -89,9 +87,9 @@ CREATE TABLE temporal.pending_activity (
 	activity_id text COLLATE "C" NOT NULL,
 	scheduled bytea NOT NULL,
 	state bytea NOT NULL,
-	PRIMARY KEY (shard, namespace_id, run_id, scheduled_event_id),
+	PRIMARY KEY (run_id, scheduled_event_id, shard),
 	-- Begins otherwise, lest the planner take one of the two for the other.
-	UNIQUE (shard, activity_id, run_id, namespace_id)
+	UNIQUE (activity_id, run_id, shard)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE temporal.pending_activity IS 'Activities that have not finished. Starting one locks only its row here.';
 COMMENT ON COLUMN temporal.pending_activity.shard IS 'Shard of the workflow id';
@@ -109,9 +107,9 @@ CREATE TABLE temporal.pending_timer (
 	timer_id text COLLATE "C",
 	started_event_id bigint NOT NULL,
 	fire_at timestamptz NOT NULL,
-	PRIMARY KEY (shard, namespace_id, run_id, timer_id)
+	PRIMARY KEY (run_id, timer_id, shard)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
-CREATE INDEX pending_timer_due ON temporal.pending_timer (shard, namespace_id, run_id, fire_at, started_event_id);
+CREATE INDEX pending_timer_due ON temporal.pending_timer (run_id, fire_at, started_event_id);
 COMMENT ON TABLE temporal.pending_timer IS 'User timers that have not fired.';
 COMMENT ON COLUMN temporal.pending_timer.shard IS 'Shard of the workflow id';
 COMMENT ON COLUMN temporal.pending_timer.namespace_id IS 'Namespace';
@@ -127,7 +125,7 @@ CREATE TABLE temporal.pending_external (
 	initiated_event_id bigint,
 	kind smallint NOT NULL,
 	request_id text COLLATE "C" NOT NULL,
-	PRIMARY KEY (shard, namespace_id, run_id, initiated_event_id)
+	PRIMARY KEY (run_id, initiated_event_id, shard)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE temporal.pending_external IS 'Signals and cancel requests to other workflows that have no outcome yet.';
 COMMENT ON COLUMN temporal.pending_external.shard IS 'Shard of the workflow id';
@@ -143,7 +141,7 @@ CREATE TABLE temporal.buffered_event (
 	run_id uuid,
 	position bigint,
 	event bytea NOT NULL,
-	PRIMARY KEY (shard, namespace_id, run_id, position)
+	PRIMARY KEY (run_id, position, shard)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE temporal.buffered_event IS 'Events that arrived while a workflow task is started and have no id yet.';
 COMMENT ON COLUMN temporal.buffered_event.shard IS 'Shard of the workflow id';
@@ -157,7 +155,7 @@ CREATE TABLE temporal.signal_request (
 	namespace_id uuid,
 	run_id uuid,
 	request_id text COLLATE "C",
-	PRIMARY KEY (shard, namespace_id, run_id, request_id)
+	PRIMARY KEY (run_id, request_id, shard)
 );
 COMMENT ON TABLE temporal.signal_request IS 'Request ids of signals that were delivered; kept as long as the run.';
 COMMENT ON COLUMN temporal.signal_request.shard IS 'Shard of the workflow id';

@@ -1,13 +1,13 @@
 -- History: append only, one row a batch.
 
 CREATE TABLE temporal.history (
-	shard smallint,
-	namespace_id uuid,
 	run_id uuid,
+	namespace_id uuid NOT NULL,
 	first_event_id bigint,
 	event_count integer NOT NULL,
+	shard smallint,
 	events bytea NOT NULL,
-	PRIMARY KEY (shard, namespace_id, run_id, first_event_id)
+	PRIMARY KEY (run_id, first_event_id, shard)
 );
 COMMENT ON TABLE temporal.history IS 'Batches of history events.';
 COMMENT ON COLUMN temporal.history.shard IS 'Shard of the workflow id';

@@ -13,7 +13,7 @@ CREATE TABLE temporal.task (
 	kind smallint NOT NULL,
 	stamp integer NOT NULL,
 	queue text COLLATE "C" NOT NULL,
-	PRIMARY KEY (shard, queue_id, priority, pass, created_at, run_id, event_id)
+	PRIMARY KEY (queue_id, shard, priority, pass, created_at, run_id, event_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500,
 		autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE temporal.task IS 'Workflow and activity tasks waiting for a worker.';

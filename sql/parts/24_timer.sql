@@ -12,11 +12,11 @@ CREATE TABLE temporal.timer (
 	PRIMARY KEY (shard, fire_at, run_id, kind, event_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500,
 		autovacuum_vacuum_cost_delay = 0);
-COMMENT ON TABLE temporal.timer IS 'Deadlines: one row a run, one a pending activity, one for retention.';
+COMMENT ON TABLE temporal.timer IS 'Deadlines: one row a run, one a pending activity, one for a run to be deleted.';
 COMMENT ON COLUMN temporal.timer.shard IS 'Shard of the workflow id';
 COMMENT ON COLUMN temporal.timer.fire_at IS 'When to look at it';
 COMMENT ON COLUMN temporal.timer.run_id IS 'Run id';
-COMMENT ON COLUMN temporal.timer.kind IS '1 run, 2 activity, 3 retention';
+COMMENT ON COLUMN temporal.timer.kind IS '1 run, 2 activity, 3 deletion';
 COMMENT ON COLUMN temporal.timer.event_id IS 'Scheduled event of the activity, else 0';
 COMMENT ON COLUMN temporal.timer.namespace_id IS 'Namespace';
 COMMENT ON COLUMN temporal.timer.failures IS 'How often firing it failed; each time it is pushed back';

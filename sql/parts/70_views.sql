@@ -77,28 +77,29 @@ CREATE VIEW temporal.workflows WITH (security_invoker = true) AS
 		coalesce(e.history_length, (s.state ->> 'nextEventId')::bigint - 1) AS history_length,
 		temporal.decode_values(e.memo) AS memo,
 		temporal.decode_values(e.search_attributes) AS search_attributes,
-		e.first_run_id, e.parent_workflow_id, e.parent_run_id
+		coalesce(e.first_run_id, e.run_id) AS first_run_id, e.parent_workflow_id, e.parent_run_id
 	FROM temporal.execution e
+	JOIN temporal.execution_state x ON x.shard = e.shard AND x.run_id = e.run_id
+		AND x.namespace_id = e.namespace_id AND x.workflow_id = e.workflow_id
 	LEFT JOIN temporal.namespace n ON n.id = e.namespace_id
-	LEFT JOIN LATERAL (
-		SELECT temporal.decode('temporal.internal.RunState', x.state) AS state
-		FROM temporal.execution_state x
-		WHERE x.shard = e.shard AND x.namespace_id = e.namespace_id AND x.run_id = e.run_id
-			AND e.close_time IS NULL) s ON true;
+	CROSS JOIN LATERAL (
+		SELECT CASE WHEN e.close_time IS NULL THEN temporal.decode('temporal.internal.RunState', x.state) END
+			AS state) s;
 COMMENT ON VIEW temporal.workflows IS 'Workflow executions, one row a run.';
 
 CREATE VIEW temporal.events WITH (security_invoker = true) AS
 	SELECT x.workflow_id, x.run_id, coalesce(n.name, 'default') AS namespace,
 		v.event_id, v.event_time, v.event_type, v.attributes
 	FROM temporal.execution x
+	JOIN temporal.execution_state s ON s.shard = x.shard AND s.run_id = x.run_id
+		AND s.namespace_id = x.namespace_id AND s.workflow_id = x.workflow_id
 	LEFT JOIN temporal.namespace n ON n.id = x.namespace_id
 	CROSS JOIN LATERAL (
 		SELECT d.* FROM temporal.history h, temporal.decode_events(h.events) d
 		WHERE h.shard = x.shard AND h.namespace_id = x.namespace_id AND h.run_id = x.run_id
 		UNION ALL
-		SELECT d.* FROM temporal.execution_state s, temporal.decode_kept_events(s.info, s.state) d
-		WHERE s.shard = x.shard AND s.namespace_id = x.namespace_id AND s.run_id = x.run_id
-			AND x.close_time IS NULL) v;
+		SELECT d.* FROM temporal.decode_kept_events(s.info, s.state) d
+		WHERE x.close_time IS NULL) v;
 COMMENT ON VIEW temporal.events IS 'History events of all runs, one row an event.';
 
 CREATE VIEW temporal.pending_activities WITH (security_invoker = true) AS
@@ -116,7 +117,8 @@ CREATE VIEW temporal.pending_activities WITH (security_invoker = true) AS
 		a.s ->> 'identity' AS worker_identity,
 		a.s #>> '{lastFailure,message}' AS last_failure
 	FROM temporal.pending_activity p
-	JOIN temporal.execution x USING (shard, namespace_id, run_id)
+	JOIN temporal.execution_state s USING (shard, namespace_id, run_id)
+	JOIN temporal.execution x USING (workflow_id, run_id, shard, namespace_id)
 	LEFT JOIN temporal.namespace n ON n.id = p.namespace_id
 	CROSS JOIN LATERAL (SELECT temporal.decode('temporal.internal.ActivityState', p.state) AS s) a
 	WHERE x.close_time IS NULL;
@@ -136,7 +138,8 @@ COMMENT ON VIEW temporal.registrations IS 'Functions that are workflows and acti
 CREATE VIEW temporal.pending_timers WITH (security_invoker = true) AS
 	SELECT x.workflow_id, p.run_id, coalesce(n.name, 'default') AS namespace, p.timer_id, p.fire_at
 	FROM temporal.pending_timer p
-	JOIN temporal.execution x USING (shard, namespace_id, run_id)
+	JOIN temporal.execution_state s USING (shard, namespace_id, run_id)
+	JOIN temporal.execution x USING (workflow_id, run_id, shard, namespace_id)
 	LEFT JOIN temporal.namespace n ON n.id = p.namespace_id;
 COMMENT ON VIEW temporal.pending_timers IS 'User timers that have not fired.';
 

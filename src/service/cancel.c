@@ -46,8 +46,8 @@ service_terminate_workflow_execution(ServiceCall *call, const void *message)
 }
 
 /*
- * An open run is terminated first.  Its rows go when its retention timer fires,
- * which is due at once.
+ * An open run is terminated first.  Its rows go when a timer fires that is due
+ * at once.
  */
 ProtobufCMessage *
 service_delete_workflow_execution(ServiceCall *call, const void *message)
@@ -59,13 +59,8 @@ service_delete_workflow_execution(ServiceCall *call, const void *message)
 	if (state_is_open(state))
 	{
 		core_terminate(transition, "Delete workflow execution", NULL, HISTORY_SERVICE, 0, NULL);
-		transition_close(transition, 0);
-		store_commit(transition, 0);
+		service_commit(call, transition);
 	}
-	else
-	{
-		transition_add_timer(transition, TIMER_RETENTION, call->now, 0);
-		store_commit_timers(transition);
-	}
+	store_insert_deletion(&state->key, call->now);
 	return proto_new(&pb__delete_workflow_execution_response__descriptor);
 }

@@ -47,7 +47,7 @@ describe_info(const ExecutionState *state)
 	info->root_execution->run_id = state->info->root_run_id;
 	if (run->close_time != 0)
 		info->execution_duration = proto_duration(run->close_time - state->info->execution_time);
-	store_load_attributes(&state->key, &info->memo, &info->search_attributes);
+	store_load_attributes(state, &info->memo, &info->search_attributes);
 	if (info->memo == NULL)
 		info->memo = proto_new(&pb__memo__descriptor);
 	if (info->search_attributes == NULL)

@@ -64,13 +64,13 @@ load_current(ServiceCall *call, RunKey *key, const char *workflow_id, LockMode m
 {
 	for (;;)
 	{
-		CurrentRun	current;
-		CurrentRun	after;
+		pg_uuid_t	current;
+		pg_uuid_t	after;
 		ExecutionState *state;
 
 		if (!store_current_run(key, workflow_id, &current))
 			not_found(workflow_id);
-		key->run_id = current.run_id;
+		key->run_id = current;
 		state = load_run(call, key, mode);
 		if (mode == LOCK_NONE && state != NULL)
 			return state;
@@ -78,7 +78,7 @@ load_current(ServiceCall *call, RunKey *key, const char *workflow_id, LockMode m
 			return state;
 		if (!store_current_run(key, workflow_id, &after))
 			not_found(workflow_id);
-		if (memcmp(&after.run_id, &current.run_id, sizeof(pg_uuid_t)) == 0)
+		if (memcmp(&after, &current, sizeof(pg_uuid_t)) == 0)
 		{
 			if (state == NULL)
 				not_found(workflow_id);
@@ -179,5 +179,5 @@ service_commit_fired(ServiceCall *call, Transition *transition, TimestampTz next
 	}
 	transition->sticky_gone = sticky_gone(transition->state);
 	transition_close(transition, next_user_timer);
-	store_commit(transition, call->namespace->retention);
+	store_commit(transition);
 }

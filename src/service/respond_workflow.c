@@ -97,7 +97,7 @@ load_named(ExecutionState *state, const Pb__RespondWorkflowTaskCompletedRequest 
 
 /* Loads what only commands that change search attributes or the memo need. */
 static void
-load_attributes(const ServiceCall *call, const RunKey *key,
+load_attributes(const ServiceCall *call, const ExecutionState *state,
 				const Pb__RespondWorkflowTaskCompletedRequest *request, CommandContext *context)
 {
 	Pb__Memo   *memo;
@@ -110,7 +110,7 @@ load_attributes(const ServiceCall *call, const RunKey *key,
 			case PB__COMMAND__ATTRIBUTES_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES_COMMAND_ATTRIBUTES:
 			case PB__COMMAND__ATTRIBUTES_MODIFY_WORKFLOW_PROPERTIES_COMMAND_ATTRIBUTES:
 				context->attribute_types = store_attribute_types(&call->namespace->id);
-				store_load_attributes(key, &memo, &search_attributes);
+				store_load_attributes(state, &memo, &search_attributes);
 				context->memo = memo;
 				context->search_attributes = search_attributes;
 				return;
@@ -174,7 +174,7 @@ execute_commands(ServiceCall *call, Transition *transition,
 	context.unseen = list_length(transition->state->buffer);
 	context.identity = request->identity;
 	context.namespace_name = call->namespace->name;
-	load_attributes(call, &transition->state->key, request, &context);
+	load_attributes(call, transition->state, request, &context);
 	for (size_t i = 0; i < request->n_commands; i++)
 		if (!core_execute_command(transition, request->commands[i], &context, error))
 			return false;

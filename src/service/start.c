@@ -280,25 +280,25 @@ use_existing(ServiceCall *call, const Start *start, ExecutionState *state, Start
  * is no longer the current one.
  */
 static bool
-start_over_current(ServiceCall *call, const Start *start, RunKey *key, const CurrentRun *current,
+start_over_current(ServiceCall *call, const Start *start, RunKey *key, const pg_uuid_t *current,
 				   StartResult *result)
 {
 	const Pb__StartWorkflowExecutionRequest *request = start->request;
 	RunKey		old_key = *key;
 	ExecutionState *state;
-	CurrentRun	now_current;
+	pg_uuid_t	now_current;
 
-	old_key.run_id = current->run_id;
+	old_key.run_id = *current;
 	state = service_lock_run(call, &old_key);
 	key->run_id = ident_new_run_id(call->now);
 	if (!store_current_run(key, request->workflow_id, &now_current) ||
-		memcmp(&now_current.run_id, &current->run_id, sizeof(pg_uuid_t)) != 0)
+		memcmp(&now_current, current, sizeof(pg_uuid_t)) != 0)
 		return false;
 	if (state == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("run %s of workflow \"%s\" is missing",
-						ident_uuid_text(&current->run_id), request->workflow_id),
+						ident_uuid_text(current), request->workflow_id),
 				 errhint("Its row in temporal.current_execution is left: delete it.")));
 	if (repeat_request(start, state, result))
 	{
@@ -348,7 +348,7 @@ start_execution(ServiceCall *call, const Start *start)
 {
 	StartResult result = {0};
 	RunKey		key = store_key(&call->namespace->id, start->request->workflow_id);
-	CurrentRun	current;
+	pg_uuid_t	current;
 
 	for (;;)
 	{

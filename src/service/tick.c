@@ -10,6 +10,8 @@
 #include "postgres.h"
 
 #include "base/clock.h"
+#include "service/guard.h"
+#include "service/retention.h"
 #include "service/service.h"
 #include "service/tick.h"
 #include "storage/procarray.h"
@@ -22,30 +24,12 @@
 #define FIRST_ERROR_DELAY USECS_PER_SEC
 #define MAX_ERROR_DELAY (5 * SECS_PER_MINUTE * USECS_PER_SEC)
 
-typedef enum Outcome
-{
-	ITEM_DONE,
-	ITEM_BUSY
-} Outcome;
-
-typedef Outcome (*ItemFunction) (ServiceCall *call, const void *item);
-
 #define SIGNAL_FAILED(name) \
 	PB__SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE__SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_##name
 #define CANCEL_FAILED(name) \
 	PB__CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE__CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_##name
 
 /* ---- one timer ---- */
-
-/* The run, locked; *busy if somebody else holds it. */
-static ExecutionState *
-lock_run(const RunKey *key, bool *busy)
-{
-	ExecutionState *state = store_load_run(key, LOCK_SKIP);
-
-	*busy = state == NULL && store_load_run(key, LOCK_NONE) != NULL;
-	return state;
-}
 
 /*
  * Is the row that was due the one that stands for the deadline "armed"?
@@ -63,7 +47,7 @@ static Outcome
 fire_run(ServiceCall *call, const TimerRow *timer)
 {
 	bool		busy;
-	ExecutionState *state = lock_run(&timer->key, &busy);
+	ExecutionState *state = guard_lock_run(&timer->key, &busy);
 	Transition *transition;
 
 	if (busy)
@@ -155,7 +139,7 @@ fire_activity(ServiceCall *call, const TimerRow *timer)
 	ends = gone || core_activity_has_timeouts(activity, call->now);
 	if (ends)
 	{
-		state = lock_run(&timer->key, &busy);
+		state = guard_lock_run(&timer->key, &busy);
 		if (busy)
 			return ITEM_BUSY;
 		if (state == NULL || !state_is_open(state))
@@ -172,20 +156,6 @@ fire_activity(ServiceCall *call, const TimerRow *timer)
 	}
 	else
 		store_commit_activity(transition, activity);
-	return ITEM_DONE;
-}
-
-static Outcome
-fire_retention(ServiceCall *call, const TimerRow *timer)
-{
-	bool		busy;
-	ExecutionState *state = lock_run(&timer->key, &busy);
-
-	if (busy)
-		return ITEM_BUSY;
-	if (state != NULL && !state_is_open(state) && !store_delete_run(&timer->key))
-		return ITEM_BUSY;
-	store_drop_timer(timer);
 	return ITEM_DONE;
 }
 
@@ -212,7 +182,7 @@ fire_timer(ServiceCall *call, const void *item)
 		case TIMER_ACTIVITY:
 			return fire_activity(call, timer);
 		case TIMER_RETENTION:
-			return fire_retention(call, timer);
+			return retention_fire(timer);
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED), errmsg("timer has kind %d", (int) timer->kind)));
@@ -234,25 +204,25 @@ lock_target(ServiceCall *call, const Pb__WorkflowExecution *execution, bool chil
 {
 	EffectTarget target = {execution, NULL, false};
 	RunKey		key = store_key(&call->namespace->id, execution->workflow_id);
-	CurrentRun	current;
+	pg_uuid_t	current;
 
 	if (execution->run_id[0] == '\0')
 	{
 		if (!store_current_run(&key, execution->workflow_id, &current))
 			return target;
-		key.run_id = current.run_id;
+		key.run_id = current;
 	}
 	else if (!ident_parse_uuid(execution->run_id, &key.run_id))
 		return target;
 	if (memcmp(&key.run_id, &source->key.run_id, sizeof(pg_uuid_t)) == 0)
 		return target;
-	target.state = lock_run(&key, &target.busy);
+	target.state = guard_lock_run(&key, &target.busy);
 	if (target.state == NULL)
 		return target;
 	/* Another run may have begun before this one was locked. */
 	if (execution->run_id[0] == '\0' && !state_is_open(target.state) &&
 		store_current_run(&key, execution->workflow_id, &current) &&
-		memcmp(&key.run_id, &current.run_id, sizeof(pg_uuid_t)) != 0)
+		memcmp(&key.run_id, &current, sizeof(pg_uuid_t)) != 0)
 		target.busy = true;
 	if (strcmp(target.state->workflow_id, execution->workflow_id) != 0 ||
 		(child_only && strcmp(target.state->info->parent_run_id,
@@ -327,7 +297,7 @@ do_effect(ServiceCall *call, const void *item)
 	int			cause;
 
 	use_namespace(call, &row->key, "an effect");
-	source = lock_run(&row->key, &busy);
+	source = guard_lock_run(&row->key, &busy);
 	if (busy)
 		return ITEM_BUSY;
 	external = source == NULL || !state_is_open(source) ? NULL :
@@ -396,55 +366,7 @@ lose_claim(ServiceCall *call, const void *item)
 	return ITEM_DONE;
 }
 
-/* ---- the guard around each item ---- */
-
-typedef struct Guarded
-{
-	ItemFunction function;
-	const void *item;
-	Outcome		outcome;
-	char	   *error;			/* NULL if it did not fail */
-} Guarded;
-
-static void
-guarded_body(void *arg)
-{
-	Guarded    *guarded = arg;
-	ServiceCall call;
-
-	service_begin(&call);
-	guarded->outcome = guarded->function(&call, guarded->item);
-}
-
-/* Errors that are about this process or transaction, not about the item. */
-static bool
-ends_the_tick(int sqlstate)
-{
-	return sqlstate == ERRCODE_QUERY_CANCELED || sqlstate == ERRCODE_ADMIN_SHUTDOWN ||
-		sqlstate == ERRCODE_T_R_SERIALIZATION_FAILURE;
-}
-
-/* Runs one item; an error rolls back what it did and is returned as text. */
-static Guarded
-run_guarded(ItemFunction function, const void *item)
-{
-	MemoryContext outer = CurrentMemoryContext;
-	MemoryContext own = AllocSetContextCreate(outer, "temporal item", ALLOCSET_DEFAULT_SIZES);
-	Guarded		result = {function, item, ITEM_DONE, NULL};
-	ErrorData  *error;
-
-	MemoryContextSwitchTo(own);
-	error = xact_guard(guarded_body, &result);
-	MemoryContextSwitchTo(outer);
-	if (error != NULL && ends_the_tick(error->sqlerrcode))
-		ReThrowError(error);
-	if (error != NULL && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
-		result.outcome = ITEM_BUSY;
-	else if (error != NULL)
-		result.error = pstrdup(error->message);
-	MemoryContextDelete(own);
-	return result;
-}
+/* ---- a tick ---- */
 
 static TimestampTz
 error_delay(int failures)
@@ -500,7 +422,7 @@ fire_one_by_one(TimestampTz from, TimestampTz now, int limit)
 	foreach(cell, timers)
 	{
 		TimerRow   *timer = lfirst(cell);
-		Guarded		result = run_guarded(fire_timer, timer);
+		Guarded		result = guard_run(fire_timer, timer);
 
 		if (result.error != NULL)
 			store_push_back_timer(timer, now + error_delay(timer->failures), result.error);
@@ -515,7 +437,7 @@ static int
 tick_timers(TimestampTz from, TimestampTz now, int limit)
 {
 	Batch		batch = {from, now, limit, 0};
-	Guarded		result = run_guarded(fire_batch, &batch);
+	Guarded		result = guard_run(fire_batch, &batch);
 
 	if (result.error == NULL && result.outcome == ITEM_DONE)
 		return batch.count;
@@ -531,7 +453,7 @@ tick_outbox(TimestampTz from, TimestampTz now, int limit)
 	foreach(cell, rows)
 	{
 		OutboxRow  *row = lfirst(cell);
-		Guarded		result = run_guarded(do_effect, row);
+		Guarded		result = guard_run(do_effect, row);
 
 		if (result.error != NULL)
 			store_push_back_outbox(row, now + error_delay(row->failures), result.error);
@@ -548,7 +470,7 @@ tick_lost_claims(void)
 	int			n = wake_take_lost_claims(claims, WAKE_LOST_CLAIMS);
 
 	for (int i = 0; i < n; i++)
-		run_guarded(lose_claim, &claims[i]);
+		guard_run(lose_claim, &claims[i]);
 }
 
 static TimestampTz
@@ -580,7 +502,8 @@ tick(ServiceCall *call, void *arg)
 	tick_lost_claims();
 	tick->done = tick_timers(tick->from, call->now, tick->max_items);
 	tick->done += tick_outbox(tick->from, call->now, tick->max_items);
-	tick->next = next_due(tick->from);
+	tick->done += retention_sweep(call->now, tick->max_items, &tick->next);
+	tick->next = Min(tick->next, next_due(tick->from));
 }
 
 TimestampTz

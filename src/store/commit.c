@@ -82,6 +82,22 @@ write_buffer(ExecutionState *state)
 	state->stored_buffer = state->run->buffered_count = length;
 }
 
+/* Ids that are this run's own are left out; store_load_run() puts them back. */
+static Datum
+info_datum(const ExecutionState *state)
+{
+	Pbi__RunInfo info = *state->info;
+	const char *run_id = ident_uuid_text(&state->key.run_id);
+
+	if (strcmp(info.first_run_id, run_id) == 0)
+		info.first_run_id = "";
+	if (strcmp(info.original_run_id, run_id) == 0)
+		info.original_run_id = "";
+	if (strcmp(info.root_run_id, run_id) == 0)
+		info.root_run_id = info.root_workflow_id = "";
+	return message_datum(&info);
+}
+
 static void
 write_state(const ExecutionState *state)
 {
@@ -98,7 +114,7 @@ write_state(const ExecutionState *state)
 	{
 		Datum		values[] = {
 			key_datums(&state->key), text_datum(state->workflow_id),
-			message_datum(state->info), message_datum(state->run)
+			info_datum(state), message_datum(state->run)
 		};
 
 		store_run(&insert, values, NULL);
@@ -247,12 +263,14 @@ write_pending(const Transition *transition)
 
 /* ---- what lists show ---- */
 
+/* NULL where a run is meant that is this one. */
 static Datum
-uuid_or_null(const char *text, char *null)
+other_run(const ExecutionState *state, const char *run_id, char *null)
 {
 	pg_uuid_t  *uuid = palloc(sizeof(pg_uuid_t));
 
-	if (text[0] == '\0' || !ident_parse_uuid(text, uuid))
+	if (!ident_parse_uuid(run_id, uuid) ||
+		memcmp(uuid, &state->key.run_id, sizeof(pg_uuid_t)) == 0)
 		*null = 'n';
 	return uuid_datum(uuid);
 }
@@ -261,32 +279,33 @@ static void
 insert_visibility(const Transition *transition)
 {
 	static Statement insert = {
-		"INSERT INTO temporal.execution (shard, namespace_id, run_id, workflow_id, status, start_time,"
+		"INSERT INTO temporal.execution (workflow_id, run_id, shard, namespace_id, status, start_time,"
 		" execution_time, workflow_type, task_queue, first_run_id, root_workflow_id, root_run_id,"
 		" memo, search_attributes)"
-		" SELECT $1, $2, $3, $4, 1, $5, $6, $7, $8, $9, $10, $3, $11, $12",
-		12, {KEY_TYPES, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, UUIDOID, TEXTOID,
-		BYTEAOID, BYTEAOID}
+		" VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+		13, {EXECUTION_KEY_TYPES, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TEXTOID,
+		UUIDOID, TEXTOID, UUIDOID, BYTEAOID, BYTEAOID}
 	};
 	const ExecutionState *state = transition->state;
 	const Pbi__RunInfo *info = state->info;
-	char		nulls[13] = "            ";
+	char		nulls[14] = "             ";
 	Datum		values[] = {
-		key_datums(&state->key), text_datum(state->workflow_id),
+		execution_key_datums(state), uuid_datum(&state->key.namespace_id),
 		TimestampTzGetDatum(info->start_time), TimestampTzGetDatum(info->execution_time),
 		text_datum(info->workflow_type), text_datum(info->task_queue),
-		uuid_or_null(info->first_run_id, &nulls[8]), text_datum(info->root_workflow_id),
-		(Datum) 0, (Datum) 0
+		other_run(state, info->first_run_id, &nulls[8]), text_datum(info->root_workflow_id),
+		other_run(state, info->root_run_id, &nulls[10]), (Datum) 0, (Datum) 0
 	};
 
+	nulls[9] = nulls[10];
 	if (transition->memo == NIL)
-		nulls[10] = 'n';
-	else
-		values[10] = message_datum(core_merge_memo(NULL, transition->memo));
-	if (transition->search_attributes == NIL)
 		nulls[11] = 'n';
 	else
-		values[11] = message_datum(core_merge_search_attributes(NULL, transition->search_attributes));
+		values[11] = message_datum(core_merge_memo(NULL, transition->memo));
+	if (transition->search_attributes == NIL)
+		nulls[12] = 'n';
+	else
+		values[12] = message_datum(core_merge_search_attributes(NULL, transition->search_attributes));
 	store_run(&insert, values, nulls);
 }
 
@@ -294,26 +313,30 @@ static void
 update_attributes(const Transition *transition)
 {
 	static Statement update_memo = {
-		"UPDATE temporal.execution SET memo = $4" KEY_SQL, 4, {KEY_TYPES, BYTEAOID}
+		"UPDATE temporal.execution SET memo = $4" EXECUTION_KEY_SQL,
+		4, {EXECUTION_KEY_TYPES, BYTEAOID}
 	};
 	static Statement update_attributes = {
-		"UPDATE temporal.execution SET search_attributes = $4" KEY_SQL, 4, {KEY_TYPES, BYTEAOID}
+		"UPDATE temporal.execution SET search_attributes = $4" EXECUTION_KEY_SQL,
+		4, {EXECUTION_KEY_TYPES, BYTEAOID}
 	};
-	const RunKey *key = &transition->state->key;
+	const ExecutionState *state = transition->state;
 	Pb__Memo   *memo;
 	Pb__SearchAttributes *attributes;
 
-	store_load_attributes(key, &memo, &attributes);
+	store_load_attributes(state, &memo, &attributes);
 	if (transition->memo != NIL)
 	{
-		Datum		values[] = {key_datums(key), message_datum(core_merge_memo(memo, transition->memo))};
+		Datum		values[] = {
+			execution_key_datums(state), message_datum(core_merge_memo(memo, transition->memo))
+		};
 
 		store_run(&update_memo, values, NULL);
 	}
 	if (transition->search_attributes != NIL)
 	{
 		Datum		values[] = {
-			key_datums(key),
+			execution_key_datums(state),
 			message_datum(core_merge_search_attributes(attributes, transition->search_attributes))
 		};
 
@@ -324,28 +347,18 @@ update_attributes(const Transition *transition)
 static void
 write_close(const ExecutionState *state)
 {
-	static Statement current = {
-		"UPDATE temporal.current_execution SET status = $5"
-		" WHERE shard OPERATOR(pg_catalog.=) $1 AND namespace_id OPERATOR(pg_catalog.=) $2"
-		" AND workflow_id OPERATOR(pg_catalog.=) $4 AND run_id OPERATOR(pg_catalog.=) $3",
-		5, {KEY_TYPES, TEXTOID, INT2OID}
-	};
 	static Statement close = {
 		"UPDATE temporal.execution SET status = $4, close_time = $5, history_length = $6,"
-		" history_size = $7, transition_count = $8" KEY_SQL,
-		8, {KEY_TYPES, INT2OID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID}
+		" history_size = $7, transition_count = $8" EXECUTION_KEY_SQL,
+		8, {EXECUTION_KEY_TYPES, INT2OID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID}
 	};
-	Datum		current_values[] = {
-		key_datums(&state->key), text_datum(state->workflow_id), Int16GetDatum(state->run->status)
-	};
-	Datum		close_values[] = {
-		key_datums(&state->key), Int16GetDatum(state->run->status),
+	Datum		values[] = {
+		execution_key_datums(state), Int16GetDatum(state->run->status),
 		TimestampTzGetDatum(state->run->close_time), Int64GetDatum(state->run->next_event_id - 1),
 		Int64GetDatum(state->run->history_size), Int64GetDatum(state->run->transition_count)
 	};
 
-	store_run(&current, current_values, NULL);
-	store_run(&close, close_values, NULL);
+	store_run(&close, values, NULL);
 }
 
 static void
@@ -504,7 +517,7 @@ clear_pending(Transition *transition)
 }
 
 void
-store_commit(Transition *transition, int64 retention)
+store_commit(Transition *transition)
 {
 	ExecutionState *state = transition->state;
 
@@ -515,7 +528,6 @@ store_commit(Transition *transition, int64 retention)
 	if (transition->closed)
 	{
 		clear_pending(transition);
-		transition_add_timer(transition, TIMER_RETENTION, transition->now + retention, 0);
 		wake_mark_closed(ident_run_hash(&state->key.run_id));
 	}
 	write_visibility(transition);
@@ -535,12 +547,5 @@ store_commit_activity(Transition *transition, PendingActivity *activity)
 	if (transition->search_attributes != NIL)
 		update_attributes(transition);
 	write_tasks(transition);
-	write_timers(transition);
-}
-
-/* store_commit_timers -- the transition does nothing but arm timers. */
-void
-store_commit_timers(Transition *transition)
-{
 	write_timers(transition);
 }

@@ -6,6 +6,7 @@
 
 #include "catalog/pg_type.h"
 #include "store/plan.h"
+#include "utils/timestamp.h"
 
 RunKey
 store_key(const pg_uuid_t *namespace_id, const char *workflow_id)
@@ -24,10 +25,10 @@ store_key(const pg_uuid_t *namespace_id, const char *workflow_id)
  * Only who has locked that run makes another one current, or removes it.
  */
 bool
-store_current_run(const RunKey *key, const char *workflow_id, CurrentRun *current)
+store_current_run(const RunKey *key, const char *workflow_id, pg_uuid_t *run_id)
 {
 	static Statement find = {
-		"SELECT run_id, status FROM temporal.current_execution"
+		"SELECT run_id FROM temporal.current_execution"
 		" WHERE shard OPERATOR(pg_catalog.=) $1 AND namespace_id OPERATOR(pg_catalog.=) $2"
 		" AND workflow_id OPERATOR(pg_catalog.=) $3",
 		3, {INT2OID, UUIDOID, TEXTOID}
@@ -38,8 +39,7 @@ store_current_run(const RunKey *key, const char *workflow_id, CurrentRun *curren
 
 	if (!store_find(&find, &find, values))
 		return false;
-	current->run_id = store_uuid(0, 1);
-	current->status = store_int16(0, 2);
+	*run_id = store_uuid(0, 1);
 	return true;
 }
 
@@ -52,13 +52,13 @@ bool
 store_insert_current(const RunKey *key, const char *workflow_id)
 {
 	static Statement insert = {
-		"INSERT INTO temporal.current_execution (shard, namespace_id, workflow_id, run_id, status)"
-		" VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-		5, {INT2OID, UUIDOID, TEXTOID, UUIDOID, INT2OID}
+		"INSERT INTO temporal.current_execution (shard, namespace_id, workflow_id, run_id)"
+		" VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+		4, {INT2OID, UUIDOID, TEXTOID, UUIDOID}
 	};
 	Datum		values[] = {
 		Int16GetDatum(key->shard), uuid_datum(&key->namespace_id), text_datum(workflow_id),
-		uuid_datum(&key->run_id), Int16GetDatum(STATUS(RUNNING))
+		uuid_datum(&key->run_id)
 	};
 
 	return store_run(&insert, values, NULL) > 0;
@@ -69,14 +69,14 @@ void
 store_update_current(const RunKey *key, const char *workflow_id)
 {
 	static Statement update = {
-		"UPDATE temporal.current_execution SET run_id = $4, status = $5"
+		"UPDATE temporal.current_execution SET run_id = $4"
 		" WHERE shard OPERATOR(pg_catalog.=) $1 AND namespace_id OPERATOR(pg_catalog.=) $2"
 		" AND workflow_id OPERATOR(pg_catalog.=) $3",
-		5, {INT2OID, UUIDOID, TEXTOID, UUIDOID, INT2OID}
+		4, {INT2OID, UUIDOID, TEXTOID, UUIDOID}
 	};
 	Datum		values[] = {
 		Int16GetDatum(key->shard), uuid_datum(&key->namespace_id), text_datum(workflow_id),
-		uuid_datum(&key->run_id), Int16GetDatum(STATUS(RUNNING))
+		uuid_datum(&key->run_id)
 	};
 
 	store_run(&update, values, NULL);
@@ -100,6 +100,23 @@ load_buffer(ExecutionState *state)
 		state->buffer = lappend(state->buffer,
 								store_message(i, 1, &pb__history_event__descriptor));
 	state->stored_buffer = (int) n;
+}
+
+/* What info_datum() in commit.c left out. */
+static void
+fill_info(ExecutionState *state)
+{
+	const char *run_id = ident_uuid_text(&state->key.run_id);
+
+	if (state->info->first_run_id[0] == '\0')
+		state->info->first_run_id = run_id;
+	if (state->info->original_run_id[0] == '\0')
+		state->info->original_run_id = run_id;
+	if (state->info->root_run_id[0] == '\0')
+	{
+		state->info->root_run_id = run_id;
+		state->info->root_workflow_id = state->workflow_id;
+	}
 }
 
 /*
@@ -128,6 +145,7 @@ store_load_run(const RunKey *key, LockMode mode)
 	state->workflow_id = store_text(0, 1);
 	state->info = store_message(0, 2, &pbi__run_info__descriptor);
 	state->run = store_message(0, 3, &pbi__run_state__descriptor);
+	fill_info(state);
 	state->buffer_loaded = true;
 	if (state->run->buffered_count > 0)
 		load_buffer(state);
@@ -135,13 +153,14 @@ store_load_run(const RunKey *key, LockMode mode)
 }
 
 void
-store_load_attributes(const RunKey *key, Pb__Memo **memo, Pb__SearchAttributes **search_attributes)
+store_load_attributes(const ExecutionState *state, Pb__Memo **memo,
+					  Pb__SearchAttributes **search_attributes)
 {
 	static Statement load = {
-		"SELECT memo, search_attributes FROM temporal.execution" KEY_SQL,
-		3, {INT2OID, UUIDOID, UUIDOID}
+		"SELECT memo, search_attributes FROM temporal.execution" EXECUTION_KEY_SQL,
+		3, {EXECUTION_KEY_TYPES}
 	};
-	Datum		values[] = {key_datums(key)};
+	Datum		values[] = {execution_key_datums(state)};
 
 	*memo = NULL;
 	*search_attributes = NULL;
@@ -163,14 +182,43 @@ store_signal_seen(const RunKey *key, const char *request_id)
 	return store_run(&find, values, NULL) > 0;
 }
 
+/* store_closed_runs -- up to "limit" of those that closed since "from", in that order. */
+List *
+store_closed_runs(const pg_uuid_t *namespace_id, TimestampTz from, int limit)
+{
+	static Statement closed = {
+		"SELECT shard, run_id, close_time FROM temporal.execution"
+		" WHERE namespace_id OPERATOR(pg_catalog.=) $1 AND close_time OPERATOR(pg_catalog.>=) $2"
+		" ORDER BY close_time LIMIT $3",
+		3, {UUIDOID, TIMESTAMPTZOID, INT8OID}
+	};
+	Datum		values[] = {
+		uuid_datum(namespace_id), TimestampTzGetDatum(from), Int64GetDatum(limit)
+	};
+	uint64		n = store_run(&closed, values, NULL);
+	List	   *runs = NIL;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		ClosedRun  *run = palloc0(sizeof(ClosedRun));
+
+		run->key.namespace_id = *namespace_id;
+		run->key.shard = store_int16(i, 1);
+		run->key.run_id = store_uuid(i, 2);
+		run->close_time = store_time(i, 3);
+		runs = lappend(runs, run);
+	}
+	return runs;
+}
+
 /*
  * store_delete_run -- a closed run disappears, and its workflow id with it if
- * the run is the current one.  The run's row is locked by the caller.
+ * the run is the current one.  The caller has locked its row.
  *
  * False if somebody holds one of its activities: not now.
  */
 bool
-store_delete_run(const RunKey *key)
+store_delete_run(const ExecutionState *state)
 {
 	static Statement held = {
 		"SELECT FROM temporal.pending_activity" KEY_SQL " AND scheduled_event_id"
@@ -185,22 +233,26 @@ store_delete_run(const RunKey *key)
 		{"DELETE FROM temporal.pending_external" KEY_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
 		{"DELETE FROM temporal.buffered_event" KEY_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
 		{"DELETE FROM temporal.signal_request" KEY_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
-		{"DELETE FROM temporal.current_execution c USING temporal.execution e"
-			" WHERE e.shard OPERATOR(pg_catalog.=) $1 AND e.namespace_id OPERATOR(pg_catalog.=) $2"
-			" AND e.run_id OPERATOR(pg_catalog.=) $3 AND c.shard OPERATOR(pg_catalog.=) e.shard"
-			" AND c.namespace_id OPERATOR(pg_catalog.=) e.namespace_id"
-			" AND c.workflow_id OPERATOR(pg_catalog.=) e.workflow_id"
-			" AND c.run_id OPERATOR(pg_catalog.=) e.run_id",
-		3, {INT2OID, UUIDOID, UUIDOID}},
-		{"DELETE FROM temporal.execution" KEY_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
 		{"DELETE FROM temporal.history" KEY_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
 		{"DELETE FROM temporal.execution_state" KEY_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
 	};
-	Datum		values[] = {key_datums(key)};
+	static Statement by_workflow_id[] = {
+		{"DELETE FROM temporal.current_execution WHERE workflow_id OPERATOR(pg_catalog.=) $1"
+			" AND run_id OPERATOR(pg_catalog.=) $2 AND shard OPERATOR(pg_catalog.=) $3"
+			" AND namespace_id OPERATOR(pg_catalog.=) $4",
+		4, {EXECUTION_KEY_TYPES, UUIDOID}},
+		{"DELETE FROM temporal.execution" EXECUTION_KEY_SQL, 3, {EXECUTION_KEY_TYPES}},
+	};
+	Datum		values[] = {key_datums(&state->key)};
+	Datum		id_values[] = {
+		execution_key_datums(state), uuid_datum(&state->key.namespace_id)
+	};
 
 	if (store_run(&held, values, NULL) > 0)
 		return false;
 	for (size_t i = 0; i < lengthof(statements); i++)
 		store_run(&statements[i], values, NULL);
+	for (size_t i = 0; i < lengthof(by_workflow_id); i++)
+		store_run(&by_workflow_id[i], id_values, NULL);
 	return true;
 }

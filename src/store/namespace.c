@@ -139,6 +139,25 @@ store_list_namespaces(const char *after, int limit)
 	return namespaces;
 }
 
+static int
+compare_names(const ListCell *a, const ListCell *b)
+{
+	return strcmp(((const Namespace *) lfirst(a))->name, ((const Namespace *) lfirst(b))->name);
+}
+
+/* store_every_namespace -- by name, the built-in one included. */
+List *
+store_every_namespace(void)
+{
+	List	   *namespaces = store_list_namespaces("", PG_INT32_MAX);
+	Namespace  *built_in = store_find_namespace(DEFAULT_NAMESPACE);
+
+	if (!built_in->stored)
+		namespaces = lappend(namespaces, built_in);
+	list_sort(namespaces, compare_names);
+	return namespaces;
+}
+
 /* store_attribute_types -- the custom search attributes: of AttributeType. */
 List *
 store_attribute_types(const pg_uuid_t *namespace_id)

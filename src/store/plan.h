@@ -14,7 +14,7 @@ typedef struct Statement
 {
 	const char *sql;
 	int			nargs;
-	Oid			types[12];
+	Oid			types[13];
 	SPIPlanPtr	plan;
 } Statement;
 
@@ -52,5 +52,14 @@ extern void *store_unpack(const ProtobufCMessageDescriptor *descriptor, const by
 #define uuid_datum(uuid) UUIDPGetDatum(uuid)
 #define key_datums(key) \
 	Int16GetDatum((key)->shard), uuid_datum(&(key)->namespace_id), uuid_datum(&(key)->run_id)
+
+/* The key of "execution" is another than that of all that belongs to a run. */
+#define EXECUTION_KEY_SQL \
+	" WHERE workflow_id OPERATOR(pg_catalog.=) $1 AND run_id OPERATOR(pg_catalog.=) $2" \
+	" AND shard OPERATOR(pg_catalog.=) $3"
+#define EXECUTION_KEY_TYPES TEXTOID, UUIDOID, INT2OID
+#define execution_key_datums(state) \
+	text_datum((state)->workflow_id), uuid_datum(&(state)->key.run_id), \
+	Int16GetDatum((state)->key.shard)
 
 #endif							/* TEMPORAL_STORE_PLAN_H */

@@ -54,6 +54,7 @@ extern Namespace *store_find_namespace_id(const pg_uuid_t *id);
 extern bool store_insert_namespace(const Namespace *namespace);
 extern void store_update_namespace(const Namespace *namespace);
 extern List *store_list_namespaces(const char *after, int limit);
+extern List *store_every_namespace(void);
 extern List *store_attribute_types(const pg_uuid_t *namespace_id);
 extern void store_add_attribute_type(const pg_uuid_t *namespace_id, const char *name, int type);
 extern bool store_remove_attribute_type(const pg_uuid_t *namespace_id, const char *name);
@@ -96,21 +97,24 @@ typedef enum LockMode
 	LOCK_SKIP
 } LockMode;
 
-typedef struct CurrentRun
-{
-	pg_uuid_t	run_id;
-	int			status;
-} CurrentRun;
-
 extern RunKey store_key(const pg_uuid_t *namespace_id, const char *workflow_id);
-extern bool store_current_run(const RunKey *key, const char *workflow_id, CurrentRun *current);
+extern bool store_current_run(const RunKey *key, const char *workflow_id, pg_uuid_t *run_id);
 extern bool store_insert_current(const RunKey *key, const char *workflow_id);
 extern void store_update_current(const RunKey *key, const char *workflow_id);
-extern void store_load_attributes(const RunKey *key, Pb__Memo **memo,
+extern void store_load_attributes(const ExecutionState *state, Pb__Memo **memo,
 								  Pb__SearchAttributes **search_attributes);
 extern ExecutionState *store_load_run(const RunKey *key, LockMode mode);
 extern bool store_signal_seen(const RunKey *key, const char *request_id);
-extern bool store_delete_run(const RunKey *key);
+extern bool store_delete_run(const ExecutionState *state);
+
+/* A run that has closed, and when. */
+typedef struct ClosedRun
+{
+	RunKey		key;
+	TimestampTz close_time;
+} ClosedRun;
+
+extern List *store_closed_runs(const pg_uuid_t *namespace_id, TimestampTz from, int limit);
 
 /* ---- pending.c ---- */
 
@@ -177,6 +181,7 @@ typedef struct TimerRow
 extern List *store_due_timers(TimestampTz from, TimestampTz now, int limit);
 extern List *store_due_siblings(const TimerRow *timer, TimestampTz now);
 extern TimestampTz store_earliest_timer(TimestampTz from);
+extern void store_insert_deletion(const RunKey *key, TimestampTz now);
 extern void store_drop_timer(const TimerRow *timer);
 extern void store_withdraw_timer(const TimerRow *timer);
 extern void store_delay_timer(const TimerRow *timer, TimestampTz fire_at);
@@ -238,8 +243,7 @@ extern void store_delete_registration(const Registration *registration);
  * Writes a closed transition.  The run must be locked, or new; for a change of
  * one activity only (no events) its row.
  */
-extern void store_commit(Transition *transition, int64 retention);
-extern void store_commit_timers(Transition *transition);
+extern void store_commit(Transition *transition);
 extern void store_commit_activity(Transition *transition, PendingActivity *activity);
 
 /* ---- replay.c ---- */

@@ -7,6 +7,7 @@
 #include "catalog/pg_type.h"
 #include "store/plan.h"
 #include "utils/timestamp.h"
+#include "wake/wake.h"
 
 #define SIBLINGS_AMONG 1000
 #define TIMER_KEY_SQL \
@@ -125,6 +126,22 @@ store_earliest_timer(TimestampTz from)
 			result = store_time(0, 1);
 	}
 	return result;
+}
+
+/* store_insert_deletion -- a closed run is to be deleted, as soon as it can be. */
+void
+store_insert_deletion(const RunKey *key, TimestampTz now)
+{
+	static Statement insert = {
+		"INSERT INTO temporal.timer (shard, fire_at, run_id, kind, event_id, namespace_id)"
+		" VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+		6, {INT2OID, TIMESTAMPTZOID, UUIDOID, INT2OID, INT8OID, UUIDOID}
+	};
+	TimerRow	timer = {*key, TIMER_RETENTION, now, 0, 0};
+	Datum		values[] = {timer_datums(&timer), uuid_datum(&key->namespace_id)};
+
+	store_run(&insert, values, NULL);
+	wake_mark_due(now);
 }
 
 /* store_drop_timer -- the caller has locked the row. */

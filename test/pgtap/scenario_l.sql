@@ -199,8 +199,7 @@ FROM (VALUES ('DescribeWorkflowExecution', 'execution', '{}'::jsonb), ('GetWorkf
 	('ResetStickyTaskQueue', 'execution', '{}')) AS v (method, field, more),
 	unnest(ARRAY[NULL, :'run']) AS run;
 
--- Every row of a run, wherever it is; but the row that its retention would
--- have fired by stays until then, and finds nothing.
+-- Every row of a run, wherever it is; but that of its explicit deletion.
 CREATE FUNCTION t.rows(run_id text) RETURNS text LANGUAGE plpgsql AS
 $$
 DECLARE

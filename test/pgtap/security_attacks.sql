@@ -237,12 +237,15 @@ BEGIN
 	RESET ROLE;
 END
 $$;
-SELECT ok(bool_or(p LIKE '%Index Scan using execution_workflow_id on execution%')
+SELECT ok(bool_or(p LIKE '%Index Scan using execution_pkey on execution%')
 		AND NOT bool_or(p LIKE '%Seq Scan on execution%' OR p LIKE '%Seq Scan on history%'), 'a workflow is found by the index of ids')
 FROM t.plan($$SELECT * FROM temporal.workflows WHERE workflow_id = 'ours77'$$) p;
-SELECT ok(bool_or(p LIKE '%execution_workflow_id%') AND bool_or(p LIKE '%history_pkey%')
+SELECT ok(bool_or(p LIKE '%execution_pkey%') AND bool_or(p LIKE '%history_pkey%')
 		AND NOT bool_or(p LIKE '%Seq Scan on execution%' OR p LIKE '%Seq Scan on history%'), 'and its events by their key')
 FROM t.plan($$SELECT * FROM temporal.events WHERE workflow_id = 'ours77'$$) p;
+SELECT ok(bool_or(p LIKE '%execution_state_pkey%') AND bool_or(p LIKE '%execution_pkey%')
+		AND NOT bool_or(p LIKE '%Seq Scan on execution%'), 'a run is found by its id')
+FROM t.plan($$SELECT * FROM temporal.workflows WHERE run_id = '01a20432-fb5a-7e86-87b1-0f1f9a429962'$$) p;
 SELECT is(count(*), 1::bigint, 'readable namespaces are asked for once a table')
 FROM t.plan($$SELECT * FROM temporal.execution WHERE workflow_id = 'ours77'$$) p WHERE p LIKE '%InitPlan%';
 

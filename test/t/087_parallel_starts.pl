@@ -76,7 +76,7 @@ sub answers
 sub runs
 {
 	return sql("SELECT count(*), count(*) FILTER (WHERE e.status = 1),
-			bool_or(c.run_id = e.run_id AND c.status = 1) FILTER (WHERE e.status = 1)
+			bool_or(c.run_id = e.run_id) FILTER (WHERE e.status = 1)
 		FROM temporal.execution e JOIN temporal.current_execution c USING (shard, namespace_id, workflow_id)
 		WHERE e.workflow_id = '$_[0]'");
 }
