@@ -39,6 +39,13 @@
 #define compat_my_proc_number() (MyProc->pgprocno)
 #endif
 
+/* 16 tells what it counts by: here the entries of this transaction's copy. */
+#if PG_VERSION_NUM >= 160000
+#define compat_backend_status(index) pgstat_get_local_beentry_by_index(index)
+#else
+#define compat_backend_status(index) pgstat_fetch_stat_local_beentry(index)
+#endif
+
 /* 18 shows name and version of a library. */
 #if PG_VERSION_NUM >= 180000
 #define COMPAT_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "temporal")

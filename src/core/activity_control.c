@@ -12,9 +12,6 @@
 
 #define PAUSE_ATTRIBUTE "TemporalPauseInfo"
 
-/* How soon the end of a session that works on an activity is noticed. */
-#define SESSION_CHECK_INTERVAL (2 * USECS_PER_SEC)
-
 /* activity_withdraw -- takes back the row that offers it, if there is one. */
 void
 activity_withdraw(Transition *transition, PendingActivity *activity)
@@ -75,8 +72,8 @@ activity_arm(Transition *transition, PendingActivity *activity)
 		(due == 0 || detail->scheduled_time < due))
 		due = detail->scheduled_time;
 	if (detail->started && detail->session != NULL &&
-		(due == 0 || detail->session->seen_at + SESSION_CHECK_INTERVAL < due))
-		due = detail->session->seen_at + SESSION_CHECK_INTERVAL;
+		(due == 0 || core_session_due(detail->session) < due))
+		due = core_session_due(detail->session);
 	if (due == 0 || (detail->timer_armed != 0 && detail->timer_armed <= due))
 		return;
 	if (detail->timer_armed != 0)

@@ -8,6 +8,7 @@
 #ifndef TEMPORAL_CORE_DECIDE_H
 #define TEMPORAL_CORE_DECIDE_H
 
+#include "base/session.h"
 #include "core/transition.h"
 #include "proto/command.pb-c.h"
 #include "proto/service.pb-c.h"
@@ -90,6 +91,8 @@ extern void core_time_out_workflow_task(Transition *transition, Pb__TimeoutType 
 extern bool core_heartbeat_expired(const ExecutionState *state, TimestampTz now,
 								   const Pb__RespondWorkflowTaskCompletedRequest *request,
 								   const CoreLimits *limits);
+extern void core_bind_workflow_task(Transition *transition, const SessionId *id);
+extern bool core_fire_workflow_task_timer(Transition *transition, bool session_gone);
 extern List *core_virtual_events(const ExecutionState *state);
 extern int64 core_kept_event_id(const ExecutionState *state);
 extern List *core_kept_events(const ExecutionState *state);
@@ -122,8 +125,8 @@ extern void core_cancel_activity(Transition *transition, PendingActivity *activi
 								 const Pb__Payloads *details, const char *identity);
 extern void core_heartbeat_activity(Transition *transition, PendingActivity *activity,
 									const Pb__Payloads *details);
-extern void core_bind_activity(Transition *transition, PendingActivity *activity, int pid,
-							   TimestampTz server_start);
+extern void core_bind_activity(Transition *transition, PendingActivity *activity,
+							   const SessionId *id);
 extern bool core_fire_activity_timer(Transition *transition, PendingActivity *activity,
 									 bool session_gone);
 extern bool core_activity_deadline(const PendingActivity *activity, TimestampTz *deadline,
@@ -241,7 +244,7 @@ extern void core_request_cancel(Transition *transition, const CancelParameters *
 extern void core_attach_request(Transition *transition, const char *request_id,
 								const char *identity, size_t n_links, Pb__Link **links,
 								bool record_event);
-extern bool core_fire_run_timer(Transition *transition);
+extern bool core_fire_run_timer(Transition *transition, bool session_gone);
 
 /* ---- decide_signal.c ---- */
 
@@ -259,6 +262,14 @@ typedef struct SignalParameters
 } SignalParameters;
 
 extern void core_signal(Transition *transition, const SignalParameters *signal);
+
+/* ---- session.c ---- */
+
+#define SESSION_GONE "session of the worker has ended"
+
+extern Pbi__Session *core_session(const SessionId *id, TimestampTz now);
+extern TimestampTz core_session_due(const Pbi__Session *session);
+extern void core_session_seen(Pbi__Session *session, TimestampTz now);
 
 /* ---- failure.c ---- */
 

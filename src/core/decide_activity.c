@@ -15,7 +15,6 @@
 /* A failure kept for the next attempt must not grow the row without bound. */
 #define LAST_FAILURE_LIMIT 4096
 #define NOT_STARTED_DETAILS "ACTIVITY_ID_NOT_STARTED"
-#define SESSION_GONE "session of the worker has ended"
 #define NO_TIME_LEFT "Not enough time to schedule next retry before activity ScheduleToClose timeout, giving up retrying"
 
 static bool
@@ -287,15 +286,9 @@ core_start_activity(Transition *transition, PendingActivity *activity, const cha
 
 /* core_bind_activity -- the attempt ends when the session does. */
 void
-core_bind_activity(Transition *transition, PendingActivity *activity, int pid,
-				   TimestampTz server_start)
+core_bind_activity(Transition *transition, PendingActivity *activity, const SessionId *id)
 {
-	Pbi__Session *session = proto_new(&pbi__session__descriptor);
-
-	session->pid = pid;
-	session->server_start = server_start;
-	session->seen_at = transition->now;
-	activity->state->session = session;
+	activity->state->session = core_session(id, transition->now);
 	activity_arm(transition, activity);
 }
 
@@ -532,8 +525,7 @@ core_fire_activity_timer(Transition *transition, PendingActivity *activity, bool
 		activity_redispatch(transition, activity, activity->state->scheduled_time);
 	if (activity->change == ROW_DELETED)
 		return true;
-	if (activity->state->session != NULL)
-		activity->state->session->seen_at = transition->now;
+	core_session_seen(activity->state->session, transition->now);
 	activity_arm(transition, activity);
 	return false;
 }

@@ -319,15 +319,15 @@ core_request_cancel(Transition *transition, const CancelParameters *cancel)
  * core_fire_run_timer -- the run's timer row was due and is gone.
  *
  * The due user timers are loaded.  Whatever is not due yet is armed again when
- * the transition is closed.  True if anything happened.
+ * the transition is closed.  "session_gone": the session that worked on the
+ * workflow task has ended without a word.  True if anything happened.
  */
 bool
-core_fire_run_timer(Transition *transition)
+core_fire_run_timer(Transition *transition, bool session_gone)
 {
 	ExecutionState *state = transition->state;
-	Pbi__WorkflowTask *task = state->run->workflow_task;
 	TimestampTz now = transition->now;
-	bool		fired = false;
+	bool		fired;
 	ListCell   *cell;
 
 	state->run->timer_armed = 0;
@@ -336,19 +336,7 @@ core_fire_run_timer(Transition *transition)
 		core_time_out_run(transition);
 		return true;
 	}
-	if (task != NULL && task->started_event_id != 0 && task->started_time + task->timeout <= now)
-	{
-		core_time_out_workflow_task(transition, TIMEOUT_TYPE(START_TO_CLOSE));
-		core_schedule_workflow_task(transition);
-		fired = true;
-	}
-	else if (task != NULL && task->started_event_id == 0 &&
-			 task->schedule_to_start_deadline != 0 && task->schedule_to_start_deadline <= now)
-	{
-		core_time_out_workflow_task(transition, TIMEOUT_TYPE(SCHEDULE_TO_START));
-		core_schedule_workflow_task(transition);
-		fired = true;
-	}
+	fired = core_fire_workflow_task_timer(transition, session_gone);
 	foreach(cell, state->timers)
 	{
 		PendingTimer *timer = lfirst(cell);

@@ -426,6 +426,54 @@ core_time_out_workflow_task(Transition *transition, Pb__TimeoutType type)
 					 "WorkflowTaskTimedOutCauseStartToClose");
 }
 
+/*
+ * core_bind_workflow_task -- the attempt ends when the session does.
+ *
+ * Only a first attempt: whatever ends one session after another must not be
+ * tried again without pause, so later ones have their growing timeout alone.
+ */
+void
+core_bind_workflow_task(Transition *transition, const SessionId *id)
+{
+	Pbi__WorkflowTask *task = transition->state->run->workflow_task;
+
+	if (task->attempt <= 1)
+		task->session = core_session(id, transition->now);
+}
+
+/*
+ * core_fire_workflow_task_timer -- the pending task's deadline, if it is due.
+ *
+ * "session_gone" is as for core_fire_run_timer().  True if the task is over;
+ * then another is scheduled.
+ */
+bool
+core_fire_workflow_task_timer(Transition *transition, bool session_gone)
+{
+	Pbi__WorkflowTask *task = transition->state->run->workflow_task;
+	TimestampTz now = transition->now;
+
+	if (task == NULL)
+		return false;
+	if (task->started_event_id != 0 && task->started_time + task->timeout <= now)
+		core_time_out_workflow_task(transition, TIMEOUT_TYPE(START_TO_CLOSE));
+	else if (task->started_event_id == 0 && task->schedule_to_start_deadline != 0 &&
+			 task->schedule_to_start_deadline <= now)
+		core_time_out_workflow_task(transition, TIMEOUT_TYPE(SCHEDULE_TO_START));
+	else if (session_gone)
+		core_fail_workflow_task(transition, &(TaskFailure) {
+			.cause = CAUSE(WORKFLOW_WORKER_UNHANDLED_FAILURE),
+			.failure = core_server_failure(SESSION_GONE, false), .identity = task->identity
+		});
+	else
+	{
+		core_session_seen(task->session, now);
+		return false;
+	}
+	core_schedule_workflow_task(transition);
+	return true;
+}
+
 /* core_heartbeat_expired -- local activities have kept the task too long. */
 bool
 core_heartbeat_expired(const ExecutionState *state, TimestampTz now,

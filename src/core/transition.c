@@ -240,7 +240,10 @@ run_deadline(const ExecutionState *state)
 	ListCell   *cell;
 
 	if (task != NULL && task->started_event_id != 0)
+	{
 		earliest(&deadline, task->started_time + task->timeout);
+		earliest(&deadline, core_session_due(task->session));
+	}
 	else if (task != NULL)
 		earliest(&deadline, task->schedule_to_start_deadline);
 	if (!state->run->first_task_scheduled)

@@ -10,7 +10,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "miscadmin.h"
 #include "service/service.h"
 #include "utils/timestamp.h"
 #include "wake/wake.h"
@@ -114,9 +113,12 @@ start_workflow_task(ServiceCall *call, ExecutionState *state, const char *queue,
 					const char *identity)
 {
 	Transition *transition = transition_new(state, call->now);
+	SessionId	self = session_self();
 	bool		partial;
 
 	core_start_workflow_task(transition, queue, ident_random_uuid(), identity, &call->limits);
+	if (call->session_bound)
+		core_bind_workflow_task(transition, &self);
 	partial = state_is_sticky(state);
 	service_commit(call, transition);
 	if (call->refusal_sqlstate != 0)
@@ -248,6 +250,7 @@ poll_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request
 			ExecutionState *state;
 			PendingActivity *activity = take_activity_offer(task, &state, &obsolete);
 			Transition *transition;
+			SessionId	self = session_self();
 
 			if (obsolete)
 			{
@@ -261,7 +264,7 @@ poll_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request
 			transition = transition_new(state, call->now);
 			core_start_activity(transition, activity, ident_random_uuid(), request->identity);
 			if (call->session_bound)
-				core_bind_activity(transition, activity, MyProcPid, PgStartTime);
+				core_bind_activity(transition, activity, &self);
 			store_commit_activity(transition, activity);
 			note_claim(task, activity->state->attempt);
 			end_claim(call, QUEUE_TYPE(ACTIVITY), queue, bound, true);

@@ -32,7 +32,7 @@ typedef struct ServiceCall
 	Oid			caller;
 	Namespace  *namespace;		/* NULL for methods without one */
 	CoreLimits	limits;
-	bool		session_bound;	/* an activity polled here ends with this session */
+	bool		session_bound;	/* a task polled here ends with this session */
 	bool		tasks_held;		/* a poll found only what others hold: look again soon */
 	int			refusal_sqlstate;	/* 0: not refused */
 	const char *refusal_message;

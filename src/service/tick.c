@@ -14,7 +14,6 @@
 #include "service/retention.h"
 #include "service/service.h"
 #include "service/tick.h"
-#include "storage/procarray.h"
 #include "store/xact.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -43,11 +42,20 @@ row_is_armed(const TimerRow *timer, TimestampTz armed)
 	return armed != 0 && armed <= timer->fire_at;
 }
 
+/* Has the session ended that was to finish this attempt? */
+static bool
+session_gone(const Pbi__Session *session)
+{
+	return session != NULL &&
+		session_ended(&(SessionId) {session->pid, session->started, session->server_start});
+}
+
 static Outcome
 fire_run(ServiceCall *call, const TimerRow *timer)
 {
 	bool		busy;
 	ExecutionState *state = guard_lock_run(&timer->key, &busy);
+	const Pbi__WorkflowTask *task;
 	Transition *transition;
 
 	if (busy)
@@ -57,19 +65,10 @@ fire_run(ServiceCall *call, const TimerRow *timer)
 		return ITEM_DONE;
 	store_load_due_timers(state, call->now);
 	transition = transition_new(state, call->now);
-	core_fire_run_timer(transition);
+	task = state->run->workflow_task;
+	core_fire_run_timer(transition, task != NULL && session_gone(task->session));
 	service_commit_fired(call, transition, store_next_timer(state, call->now));
 	return ITEM_DONE;
-}
-
-/* Has the session ended that was to finish this attempt? */
-static bool
-session_gone(const PendingActivity *activity)
-{
-	const Pbi__Session *session = activity->state->session;
-
-	return session != NULL && activity->state->started &&
-		(session->server_start != PgStartTime || BackendPidGetProc(session->pid) == NULL);
 }
 
 /* Its run has closed or is gone: so are the activity and its deadlines. */
@@ -104,7 +103,7 @@ fire_siblings(const ServiceCall *call, const TimerRow *timer, Transition *transi
 		PendingActivity *activity = store_load_activity(transition->state, sibling->event_id,
 														LOCK_SKIP);
 
-		if (activity != NULL && fire_one(sibling, transition, activity, session_gone(activity)))
+		if (activity != NULL && fire_one(sibling, transition, activity, session_gone(activity->state->session)))
 			over = true;
 	}
 	return over;
@@ -135,7 +134,7 @@ fire_activity(ServiceCall *call, const TimerRow *timer)
 		store_drop_timer(timer);
 		return ITEM_DONE;
 	}
-	gone = session_gone(activity);
+	gone = session_gone(activity->state->session);
 	ends = gone || core_activity_has_timeouts(activity, call->now);
 	if (ends)
 	{

@@ -83,6 +83,33 @@ ok($node->poll_query_until('postgres', 'SELECT count(*) = 2 FROM done'), 'it tak
 $worker->kill_kill(grace => 0);
 worker_ends('its session ends');
 
+# A worker that ends without a word loses its task at once.
+$node->safe_psql('postgres', q{
+	CREATE FUNCTION hangs(task jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM pg_sleep(1000);
+		RETURN NULL;
+	END
+	$$;
+	SELECT temporal.start_workflow('w', workflow_id => 'hangs', task_queue => 'hangs');
+});
+$worker = IPC::Run::start(
+	['psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', "CALL temporal.work('hangs', 'hangs', 'workflow')"],
+	'<', \undef, '&>', \my $ignored);
+ok($node->poll_query_until('postgres', q{
+	SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'CALL temporal.work%' AND wait_event = 'PgSleep'}),
+	'a worker has a task');
+$node->safe_psql('postgres', q{
+	SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL temporal.work%'});
+$worker->finish;
+$node->poll_query_until('postgres', q{
+	SELECT temporal.describe_workflow('hangs') #>> '{pendingWorkflowTask,attempt}' = '2'}) or die 'no second attempt';
+is( $node->safe_psql('postgres', q{
+		SELECT event_type || ': ' || (attributes #>> '{failure,message}') FROM temporal.history('hangs')
+		ORDER BY event_id DESC LIMIT 1}),
+	'WorkflowTaskFailed: session of the worker has ended',
+	'a workflow task fails when the session that works on it has ended');
+
 # A task that somebody holds is not there for others, whatever is held of it.
 $node->safe_psql('postgres', q{
 	CREATE FUNCTION schedule(task jsonb) RETURNS jsonb LANGUAGE sql RETURN

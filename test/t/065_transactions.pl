@@ -63,8 +63,8 @@ sql(q{
 note 'rolled back';
 
 # Tokens and ids that the operations below work on.
-sql(q{SELECT temporal.start_workflow('t', '1000', 'open', 'shop');
-	SELECT temporal.start_workflow('t', '1000', 'tasked', 'shop');
+sql(q{SELECT temporal.start_workflow('t', '1000', 'open', 'shop', task_timeout => '120 s');
+	SELECT temporal.start_workflow('t', '1000', 'tasked', 'shop', task_timeout => '120 s');
 	CALL temporal.work('shop', 'decide', 'workflow', max_tasks => 1);
 	SELECT temporal.start_workflow('t', '1000', 'closed', 'shop');
 	SELECT temporal.terminate_workflow('closed');});
@@ -88,6 +88,9 @@ my %operations = (
 	'a right' => q{temporal.grant_usage('pg_monitor', 'default', 'viewer')},
 	'due work' => q{set_config('temporal.clock_offset', '20000s', true), temporal.tick()},
 );
+# Nothing may happen by itself meanwhile.
+$node->poll_query_until('postgres', q{
+	SELECT count(*) = 0 FROM temporal.timer WHERE fire_at < now() + interval '1 min'}) or die 'something is due';
 my $before = sql('SELECT everything()');
 for my $name (sort keys %operations)
 {

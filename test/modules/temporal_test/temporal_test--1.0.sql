@@ -28,3 +28,7 @@ RETURNS jsonb STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'temporal_test_payloads_ro
 -- Whether an attempt that failed is followed by another, and after how long.
 CREATE FUNCTION retry_decision(policy jsonb, attempt integer, failure jsonb, time_left interval)
 RETURNS text LANGUAGE c AS 'MODULE_PATHNAME', 'temporal_test_retry_decision';
+
+-- Whether a session of this server is certain to have ended.
+CREATE FUNCTION session_ended(pid integer, started timestamptz, server_started timestamptz)
+RETURNS boolean STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'temporal_test_session_ended';

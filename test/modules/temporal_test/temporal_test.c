@@ -9,6 +9,7 @@
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
+#include "base/session.h"
 #include "core/decide.h"
 #include "proto/json.h"
 #include "proto/payload.h"
@@ -26,6 +27,7 @@ PG_FUNCTION_INFO_V1(temporal_test_wire_roundtrip);
 PG_FUNCTION_INFO_V1(temporal_test_payload_roundtrip);
 PG_FUNCTION_INFO_V1(temporal_test_payloads_roundtrip);
 PG_FUNCTION_INFO_V1(temporal_test_retry_decision);
+PG_FUNCTION_INFO_V1(temporal_test_session_ended);
 
 /*
  * find_message -- any message of ours by its full name.
@@ -125,4 +127,14 @@ temporal_test_retry_decision(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(
 		psprintf("%s, %.6g s", enum_short_name(&pb__retry_state__descriptor, decision.state),
 				 (double) decision.interval / USECS_PER_SEC)));
+}
+
+Datum
+temporal_test_session_ended(PG_FUNCTION_ARGS)
+{
+	SessionId session = {
+		PG_GETARG_INT32(0), PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TIMESTAMPTZ(2)
+	};
+
+	PG_RETURN_BOOL(session_ended(&session));
 }
