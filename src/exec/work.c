@@ -29,6 +29,9 @@
 
 PG_FUNCTION_INFO_V1(temporal_work);
 
+/* How often a handler is run for one attempt, if transactions collide. */
+#define MAX_TRIES 10
+
 typedef struct Worker
 {
 	const char *queue;
@@ -279,20 +282,40 @@ is_reported(const Worker *worker, const Task *task)
 	return !worker->workflow || task->attempt <= 1;
 }
 
+/* Handles the task in a transaction of its own; the error, or NULL. */
+static ErrorData *
+try_task(Attempt *attempt)
+{
+	ErrorData  *error;
+	ErrorData  *commit_error;
+
+	xact_begin_user_step();
+	error = xact_guard(handle, attempt);
+	/* A transaction that cannot be serialised fails again when it ends. */
+	commit_error = xact_try_end_step();
+	return error != NULL ? error : commit_error;
+}
+
+/* Did others get in the way, so that the same may succeed now? */
+static bool
+is_transient(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE ||
+		error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
+}
+
 static void
 do_task(const Worker *worker, const Task *task)
 {
 	Attempt		attempt = {worker, task};
-	ErrorData  *error;
-	ErrorData  *commit_error;
+	ErrorData  *error = try_task(&attempt);
 	ErrorData  *report_error;
 
-	xact_begin_user_step();
-	error = xact_guard(handle, &attempt);
-	/* A transaction that cannot be serialised fails again when it ends. */
-	commit_error = xact_try_end_step();
-	if (error == NULL)
-		error = commit_error;
+	for (int tries = 1; error != NULL && is_transient(error) && tries < MAX_TRIES; tries++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		error = try_task(&attempt);
+	}
 	if (error == NULL)
 		return;
 

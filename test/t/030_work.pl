@@ -110,11 +110,39 @@ is( $node->safe_psql('postgres', q{
 	'WorkflowTaskFailed: session of the worker has ended',
 	'a workflow task fails when the session that works on it has ended');
 
-# A task that somebody holds is not there for others, whatever is held of it.
+# Transactions that collide are tried again as the same attempt, to a limit.
 $node->safe_psql('postgres', q{
 	CREATE FUNCTION schedule(task jsonb) RETURNS jsonb LANGUAGE sql RETURN
 		'[{"commandType": "COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK", "scheduleActivityTaskCommandAttributes":
 			{"activityId": "a", "activityType": {"name": "a"}, "startToCloseTimeout": "60s"}}]'::jsonb;
+	CREATE SEQUENCE calls;
+	CREATE FUNCTION collide(task jsonb, successful_call bigint, result jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+	BEGIN
+		IF nextval('calls') < successful_call THEN
+			RAISE EXCEPTION USING ERRCODE = CASE currval('calls') % 2 WHEN 0 THEN '40001' ELSE '40P01' END;
+		END IF;
+		RETURN result;
+	END
+	$$;
+	CREATE FUNCTION collide_deciding(task jsonb) RETURNS jsonb LANGUAGE sql
+		RETURN collide(task, 10, schedule(task));
+	CREATE FUNCTION collide_acting(task jsonb) RETURNS jsonb LANGUAGE sql RETURN collide(task, 10, '"done"');
+	CREATE FUNCTION collide_always(task jsonb) RETURNS jsonb LANGUAGE sql RETURN collide(task, 1000, '[]');
+	SELECT temporal.start_workflow('w', workflow_id => 'collides', task_queue => 'collides');
+	CALL temporal.work('collides', 'collide_deciding', 'workflow', max_tasks => 1);
+	ALTER SEQUENCE calls RESTART;
+	CALL temporal.work('collides', 'collide_acting', max_tasks => 1);
+	ALTER SEQUENCE calls RESTART;
+	CALL temporal.work('collides', 'collide_always', 'workflow', max_tasks => 1)});
+is( $node->safe_psql('postgres', q{
+		SELECT string_agg(event_type || coalesce(' ' || (attributes ->> 'attempt'), ''), ', ' ORDER BY event_id)
+		FROM temporal.history('collides') WHERE event_type NOT LIKE 'Workflow%ed' OR event_type = 'WorkflowTaskFailed'}),
+	'ActivityTaskScheduled, ActivityTaskStarted 1, ActivityTaskCompleted, WorkflowTaskFailed',
+	'what collides is tried again as the same attempt');
+is($node->safe_psql('postgres', 'SELECT last_value FROM calls'), '10', 'and fails in the end');
+
+# A task that somebody holds is not there for others, whatever is held of it.
+$node->safe_psql('postgres', q{
 	SELECT temporal.start_workflow('w', workflow_id => 'held', task_queue => 'held');
 });
 
