@@ -287,6 +287,22 @@ change_state(Namespace *namespace, int state)
 	namespace->state = state;
 }
 
+/* Its row as it is now, locked; the built-in namespace gets one. */
+static Namespace *
+lock_namespace(const ServiceCall *call, Namespace *namespace)
+{
+	if (!namespace->stored)
+	{
+		namespace->created_at = call->now;
+		namespace->info = proto_pack_bytea(&stored_info(namespace)->base);
+		store_insert_namespace(namespace);
+	}
+	namespace = store_lock_namespace(namespace->name);
+	if (namespace == NULL)
+		elog(ERROR, "namespace has no row");
+	return namespace;
+}
+
 ProtobufCMessage *
 service_update_namespace(ServiceCall *call, const void *message)
 {
@@ -300,6 +316,7 @@ service_update_namespace(ServiceCall *call, const void *message)
 	service_authorize(call, RIGHT_ADMIN, NULL);
 	if (namespace == NULL)
 		namespace_not_found(request->namespace_);
+	namespace = lock_namespace(call, namespace);
 	info = stored_info(namespace);
 	if (request->update_info != NULL)
 	{
@@ -309,14 +326,7 @@ service_update_namespace(ServiceCall *call, const void *message)
 	if (request->config != NULL && request->config->workflow_execution_retention_ttl != NULL)
 		namespace->retention = check_retention(request->config->workflow_execution_retention_ttl);
 	namespace->info = proto_pack_bytea(&info->base);
-	if (!namespace->stored)
-	{
-		namespace->created_at = call->now;
-		if (!store_insert_namespace(namespace))
-			store_update_namespace(namespace);
-	}
-	else
-		store_update_namespace(namespace);
+	store_update_namespace(namespace);
 	response->namespace_info = describe_info(namespace);
 	response->config = describe_config(namespace);
 	response->replication_config = describe_replication();

@@ -59,18 +59,29 @@ built_in_namespace(void)
 	return namespace;
 }
 
+#define BY_NAME_SQL \
+	"SELECT " NAMESPACE_COLUMNS " FROM temporal.namespace WHERE name OPERATOR(pg_catalog.=) $1"
+
 Namespace *
 store_find_namespace(const char *name)
 {
-	static Statement find = {
-		"SELECT " NAMESPACE_COLUMNS " FROM temporal.namespace WHERE name OPERATOR(pg_catalog.=) $1",
-		1, {TEXTOID}
-	};
+	static Statement find = {BY_NAME_SQL, 1, {TEXTOID}};
 	Datum		values[] = {text_datum(name)};
 
 	if (store_run(&find, values, NULL) > 0)
 		return namespace_row(0);
 	return strcmp(name, DEFAULT_NAMESPACE) == 0 ? built_in_namespace() : NULL;
+}
+
+/* store_lock_namespace -- its row, locked for an update; NULL without one. */
+Namespace *
+store_lock_namespace(const char *name)
+{
+	static Statement find = {BY_NAME_SQL, 1, {TEXTOID}};
+	static Statement lock = {BY_NAME_SQL " FOR UPDATE", 1, {TEXTOID}};
+	Datum		values[] = {text_datum(name)};
+
+	return store_find(&lock, &find, values) ? namespace_row(0) : NULL;
 }
 
 Namespace *

@@ -50,6 +50,7 @@ typedef struct Namespace
 extern const pg_uuid_t default_namespace_id;
 
 extern Namespace *store_find_namespace(const char *name);
+extern Namespace *store_lock_namespace(const char *name);
 extern Namespace *store_find_namespace_id(const pg_uuid_t *id);
 extern bool store_insert_namespace(const Namespace *namespace);
 extern void store_update_namespace(const Namespace *namespace);
