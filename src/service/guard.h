@@ -7,6 +7,9 @@
 
 #include "service/service.h"
 
+/* How many of one kind of items a tick guards; there are four kinds. */
+#define GUARD_MAX 14
+
 typedef enum Outcome
 {
 	ITEM_DONE,

@@ -5,7 +5,8 @@
  * Each item runs in a subtransaction of its own, timers in one together unless
  * one of them fails.  One that fails is pushed back with the error recorded, so
  * that it starves nobody; one whose run is locked by somebody else is pushed
- * back shortly, because nothing here waits.
+ * back shortly, because nothing here waits.  Readers pay when a transaction
+ * has more than 64 subtransactions, so a tick leaves the rest for the next.
  */
 #include "postgres.h"
 
@@ -415,7 +416,7 @@ fire_batch(ServiceCall *call, const void *item)
 static int
 fire_one_by_one(TimestampTz from, TimestampTz now, int limit)
 {
-	List	   *timers = store_due_timers(from, now, limit);
+	List	   *timers = store_due_timers(from, now, Min(limit, GUARD_MAX));
 	ListCell   *cell;
 
 	foreach(cell, timers)
@@ -446,7 +447,7 @@ tick_timers(TimestampTz from, TimestampTz now, int limit)
 static int
 tick_outbox(TimestampTz from, TimestampTz now, int limit)
 {
-	List	   *rows = store_due_outbox(from, now, limit);
+	List	   *rows = store_due_outbox(from, now, Min(limit, GUARD_MAX));
 	ListCell   *cell;
 
 	foreach(cell, rows)
@@ -462,14 +463,15 @@ tick_outbox(TimestampTz from, TimestampTz now, int limit)
 	return list_length(rows);
 }
 
-static void
+static int
 tick_lost_claims(void)
 {
-	WakeClaim	claims[WAKE_LOST_CLAIMS];
-	int			n = wake_take_lost_claims(claims, WAKE_LOST_CLAIMS);
+	WakeClaim	claims[GUARD_MAX];
+	int			n = wake_take_lost_claims(claims, GUARD_MAX);
 
 	for (int i = 0; i < n; i++)
 		guard_run(lose_claim, &claims[i]);
+	return n;
 }
 
 static TimestampTz
@@ -495,14 +497,18 @@ static void
 tick(ServiceCall *call, void *arg)
 {
 	Tick	   *tick = arg;
+	int			lost;
 
 	if (!store_adopted())
 		return;
-	tick_lost_claims();
-	tick->done = tick_timers(tick->from, call->now, tick->max_items);
+	lost = tick_lost_claims();
+	tick->done = lost + tick_timers(tick->from, call->now, tick->max_items);
 	tick->done += tick_outbox(tick->from, call->now, tick->max_items);
 	tick->done += retention_sweep(call->now, tick->max_items, &tick->next);
 	tick->next = Min(tick->next, next_due(tick->from));
+	/* There may be more of them. */
+	if (lost == GUARD_MAX)
+		tick->next = Min(tick->next, call->now);
 }
 
 TimestampTz

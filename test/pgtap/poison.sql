@@ -2,7 +2,7 @@
 -- nobody.
 BEGIN;
 \ir include/worker.sql
-SELECT plan(12);
+SELECT plan(14);
 
 -- A workflow with a timer, and before it in the order of firing two rows that
 -- cannot be fired: their namespace does not exist.
@@ -39,6 +39,13 @@ UPDATE temporal.outbox SET namespace_id = gen_random_uuid();
 SELECT temporal.tick();
 SELECT is(array_agg(error), ARRAY['namespace of an effect does not exist'], 'an effect that fails is kept, too')
 	FROM temporal.outbox;
+
+-- Each has a subtransaction, of which there must not be too many at once.
+INSERT INTO temporal.timer (shard, fire_at, run_id, kind, event_id, namespace_id)
+	SELECT 0, '2001-01-01', gen_random_uuid(), 1, 0, gen_random_uuid() FROM generate_series(1, 100);
+SELECT ok(temporal.tick() BETWEEN 1 AND 60, 'few are tried one by one in one tick');
+SELECT temporal.tick() FROM generate_series(1, 7);
+SELECT is(count(*), 102::bigint, 'and all in the end') FROM temporal.timer WHERE failures > 0;
 
 -- A tick that cannot go on leaves the session as it was.
 ALTER TABLE temporal.outbox RENAME TO hidden;
