@@ -128,3 +128,10 @@ build_extension()
 	as_server make -C "$1" -s -j "$(nproc)" PG_CONFIG="$2" with_llvm=no all &&
 		as_server make -C "$1" -s PG_CONFIG="$2" with_llvm=no install
 }
+
+# free_port -- one that nobody listens on now.
+free_port()
+{
+	perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(
+		LocalAddr => "127.0.0.1", LocalPort => 0, Listen => 1)->sockport'
+}

@@ -7,7 +7,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-ranks='base:0 proto:1 core:2 schedule:2 visibility:2 wake:2 store:3 service:4 api:5 exec:5 server:5 worker:6'
+ranks='base:0 proto:1 core:2 schedule:2 visibility:2 wake:2 store:3 service:4 api:5 exec:5 worker:6 frontend:7'
 
 upward_includes()
 {

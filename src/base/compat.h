@@ -32,6 +32,13 @@
 #define compat_wait_event(name) PG_WAIT_EXTENSION
 #endif
 
+/* 17 ties wait sets to a resource owner; ours last as long as the process. */
+#if PG_VERSION_NUM >= 170000
+#define compat_create_wait_set(nevents) CreateWaitEventSet(NULL, (nevents))
+#else
+#define compat_create_wait_set(nevents) CreateWaitEventSet(TopMemoryContext, (nevents))
+#endif
+
 /* 17 numbers processes in a variable of its own. */
 #if PG_VERSION_NUM >= 170000
 #define compat_my_proc_number() MyProcNumber

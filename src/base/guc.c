@@ -19,6 +19,11 @@
 
 bool guc_check_state = false;
 double guc_clock_offset = 0;
+char *guc_grpc_listen_addresses = "localhost";
+int guc_grpc_max_connections = 1000;
+int guc_grpc_max_message_size = 4 * 1024 * 1024;
+int guc_grpc_max_streams = 1000;
+int guc_grpc_port = 0;
 int guc_heartbeat_limit = 30 * 60 * 1000;
 int guc_history_count_limit = 50 * 1024;
 int guc_history_size_limit = 50 * 1024 * 1024;
@@ -28,6 +33,39 @@ int guc_notify_interval = 10;
 int guc_probe_interval = 10 * 60;
 int guc_shared_queues = 4096;
 int guc_sweep_interval = 5 * 60 * 1000;
+
+/* Settings of the frontend. */
+static void
+define_grpc(void)
+{
+	DefineCustomStringVariable(
+		"temporal.grpc_listen_addresses", "Host names or addresses on which gRPC is served.",
+		"A list separated by commas. Callers are not authenticated yet, so only addresses of "
+		"this machine itself are accepted.",
+		&guc_grpc_listen_addresses, "localhost", PGC_SIGHUP, GUC_LIST_INPUT, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("temporal.grpc_max_connections",
+							"Most connections that a frontend keeps open.",
+							"Further ones are closed at once. Each takes a file descriptor.",
+							&guc_grpc_max_connections, 1000, 1, 100 * 1000, PGC_SIGHUP, 0, NULL,
+							NULL, NULL);
+
+	DefineCustomIntVariable("temporal.grpc_max_message_size",
+							"Size of the largest request, when it is not compressed any more.",
+							"Workers react to a refusal by failing the workflow task.",
+							&guc_grpc_max_message_size, 4 * 1024 * 1024, 64 * 1024,
+							256 * 1024 * 1024, PGC_SIGHUP, GUC_UNIT_BYTE, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("temporal.grpc_max_streams",
+							"Most calls at a time on one connection.",
+							"A worker has one for each poll that waits.", &guc_grpc_max_streams,
+							1000, 1, 100 * 1000, PGC_SIGHUP, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("temporal.grpc_port", "Port on which gRPC is served; zero: not at all.",
+							"Temporal's clients expect 7233. With several databases that have the "
+							"extension, set it by ALTER DATABASE.",
+							&guc_grpc_port, 0, 0, 65535, PGC_SUSET, 0, NULL, NULL, NULL);
+}
 
 /* guc_define -- makes every setting known; called once, by _PG_init(). */
 void
@@ -44,6 +82,8 @@ guc_define(void)
 							 "test need not wait for a timer. Zero in production.",
 							 &guc_clock_offset, 0, -HUNDRED_YEARS_IN_MS, HUNDRED_YEARS_IN_MS,
 							 PGC_SUSET, GUC_UNIT_MS | GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
+
+	define_grpc();
 
 	DefineCustomIntVariable("temporal.heartbeat_limit",
 							"Longest time that one workflow task may be kept alive by heartbeats.",

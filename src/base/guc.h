@@ -7,6 +7,11 @@
 
 extern bool guc_check_state;
 extern double guc_clock_offset;
+extern char *guc_grpc_listen_addresses;
+extern int guc_grpc_max_connections;
+extern int guc_grpc_max_message_size;
+extern int guc_grpc_max_streams;
+extern int guc_grpc_port;
 extern int guc_heartbeat_limit;
 extern int guc_history_count_limit;
 extern int guc_history_size_limit;

@@ -9,6 +9,7 @@
 #include "service/service.h"
 
 #define HISTORY_PAGE 256
+#define LONGEST_WAIT (20 * USECS_PER_SEC)
 #define FILTER_CLOSE \
 	PB__HISTORY_EVENT_FILTER_TYPE__HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT
 
@@ -51,18 +52,22 @@ write_token(const ExecutionState *state, int64 next, int64 end, bool reverse, bo
 	return proto_pack(&token.base);
 }
 
-/* The run that the request or its token names. */
+/* The run that the request or its token names, or that it has waited for. */
 static ExecutionState *
 load_run(ServiceCall *call, const Pb__WorkflowExecution *execution,
 		 const Pbi__HistoryToken *token)
 {
+	static const pg_uuid_t none = {{0}};
 	Pb__WorkflowExecution pinned = PB__WORKFLOW_EXECUTION__INIT;
+	const pg_uuid_t *run_id = &call->wait.run_id;
 
-	if (execution == NULL || token == NULL)
+	if (token != NULL)
+		run_id = (const pg_uuid_t *) token->run_id.data;
+	if (execution == NULL || memcmp(run_id, &none, UUID_LEN) == 0)
 		return service_load_execution(call, execution, LOCK_NONE);
 	pinned.workflow_id = execution->workflow_id;
-	pinned.run_id = ident_uuid_text((const pg_uuid_t *) token->run_id.data);
-	if (execution->run_id[0] != '\0' && strcmp(execution->run_id, pinned.run_id) != 0)
+	pinned.run_id = ident_uuid_text(run_id);
+	if (execution->run_id[0] != '\0' && pg_strcasecmp(execution->run_id, pinned.run_id) != 0)
 		bad_token("RunId in the request does not match the NextPageToken.");
 	return service_load_execution(call, &pinned, LOCK_NONE);
 }
@@ -106,6 +111,34 @@ append_virtual(const ExecutionState *state, Pb__History *history)
 	history->events = all;
 }
 
+/* Is there nothing yet of what the caller wants to wait for? */
+static bool
+is_behind(const Pb__GetWorkflowExecutionHistoryRequest *request, const ExecutionState *state,
+		  const Pbi__HistoryToken *token)
+{
+	if (!request->wait_new_event || !state_is_open(state))
+		return false;
+	if (request->history_event_filter_type == FILTER_CLOSE)
+		return true;
+	return token != NULL && token->end_event_id == 0 && !token->transient &&
+		token->next_event_id >= state->run->next_event_id;
+}
+
+/* Lets the caller wait if there is nothing; the state that it is to get. */
+static ExecutionState *
+watch_run(ServiceCall *call, const Pb__GetWorkflowExecutionHistoryRequest *request,
+		  ExecutionState *state, const Pbi__HistoryToken *token)
+{
+	if (call->watch == NULL || !is_behind(request, state, token))
+		return state;
+	call->wait.run_id = state->key.run_id;
+	service_watch(call, request->history_event_filter_type == FILTER_CLOSE ? WAKE_CLOSED :
+				  WAKE_EVENTS, ident_run_hash(&state->key.run_id), LONGEST_WAIT);
+	state = load_run(call, request->execution, token);
+	call->wait.wanted = is_behind(request, state, token);
+	return state;
+}
+
 /*
  * Never waits.  A caller that asked to wait gets what there is, perhaps
  * nothing, and a token to ask again with while the run is open.
@@ -119,11 +152,14 @@ service_get_workflow_execution_history(ServiceCall *call, const void *message)
 	Pbi__HistoryToken *token = read_token(&request->next_page_token, false);
 	ExecutionState *state = load_run(call, request->execution, token);
 	int64		from = token != NULL ? token->next_event_id : 1;
-	int64		end = token != NULL && token->end_event_id != 0 ?
-		Min(token->end_event_id, state->run->next_event_id) : state->run->next_event_id;
+	int64		end;
 	int64		next;
 
 	service_authorize_run(call, RIGHT_VIEWER, state);
+	state = watch_run(call, request, state, token);
+	end = state->run->next_event_id;
+	if (token != NULL && token->end_event_id != 0)
+		end = Min(token->end_event_id, end);
 	if (request->history_event_filter_type == FILTER_CLOSE)
 	{
 		answer_close_event(state, request->wait_new_event, response);

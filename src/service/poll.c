@@ -18,6 +18,7 @@
 #define PEEK_GROWTH 16
 #define PEEK_MAX 256
 #define CLAIMS_A_BOUND 32
+#define LONGEST_POLL (60 * USECS_PER_SEC)
 
 static void
 check_poll(const Pb__TaskQueue *queue)
@@ -195,7 +196,10 @@ service_poll_workflow_task_queue(ServiceCall *call, const void *message)
 	wake_note_poller(ident_queue(&call->namespace->id, QUEUE_TYPE(WORKFLOW),
 								 request->task_queue->name),
 					 &call->namespace->id, request->identity);
+	service_watch(call, WAKE_QUEUE, ident_queue(&call->namespace->id, QUEUE_TYPE(WORKFLOW),
+												request->task_queue->name), LONGEST_POLL);
 	answer = poll_workflow(call, request);
+	call->wait.wanted = answer == NULL;
 	return answer != NULL ? answer : proto_new(&pb__poll_workflow_task_queue_response__descriptor);
 }
 
@@ -286,7 +290,10 @@ service_poll_activity_task_queue(ServiceCall *call, const void *message)
 	wake_note_poller(ident_queue(&call->namespace->id, QUEUE_TYPE(ACTIVITY),
 								 request->task_queue->name),
 					 &call->namespace->id, request->identity);
+	service_watch(call, WAKE_QUEUE, ident_queue(&call->namespace->id, QUEUE_TYPE(ACTIVITY),
+												request->task_queue->name), LONGEST_POLL);
 	answer = poll_activity(call, request);
+	call->wait.wanted = answer == NULL;
 	return answer != NULL ? answer : proto_new(&pb__poll_activity_task_queue_response__descriptor);
 }
 

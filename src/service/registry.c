@@ -105,6 +105,17 @@ service_refuse(ServiceCall *call, int sqlstate, const char *message)
 	call->refusal_message = message;
 }
 
+/* service_watch -- a caller that can wait hears of it before we look. */
+void
+service_watch(ServiceCall *call, WakeKind kind, uint64 channel, int64 longest)
+{
+	call->wait.kind = kind;
+	call->wait.channel = channel;
+	call->wait.longest = longest;
+	if (call->watch != NULL)
+		call->watch(call);
+}
+
 /* The request's "namespace" field, or NULL if the method has none. */
 static const char *
 namespace_field(const ServiceMethod *method, const void *request)

@@ -15,6 +15,7 @@
 #include "proto/operator.pb-c.h"
 #include "proto/time.h"
 #include "store/store.h"
+#include "wake/wake.h"
 
 typedef enum Right
 {
@@ -26,7 +27,23 @@ typedef enum Right
 	RIGHT_ANY					/* any of the above */
 } Right;
 
-typedef struct ServiceCall
+/*
+ * Where a call that found nothing may wait for more: a handler says so before
+ * it looks (for the last time), with the longest time to wait.  Whoever makes
+ * the call again hands in what the one before it has left here.
+ */
+typedef struct ServiceWait
+{
+	bool		wanted;			/* there was nothing: wait, and call again */
+	WakeKind	kind;
+	uint64		channel;
+	int64		longest;		/* microseconds */
+	pg_uuid_t	run_id;			/* whose events; zero for a queue */
+} ServiceWait;
+
+typedef struct ServiceCall ServiceCall;
+
+struct ServiceCall
 {
 	TimestampTz now;
 	Oid			caller;
@@ -34,9 +51,12 @@ typedef struct ServiceCall
 	CoreLimits	limits;
 	bool		session_bound;	/* a task polled here ends with this session */
 	bool		tasks_held;		/* a poll found only what others hold: look again soon */
+	void		(*watch) (ServiceCall *call);	/* told of "wait", or NULL */
+	ServiceWait	wait;
+	const ProtobufCMessage *error_detail;	/* of the error about to be raised */
 	int			refusal_sqlstate;	/* 0: not refused */
 	const char *refusal_message;
-} ServiceCall;
+};
 
 typedef ProtobufCMessage *(*ServiceHandler) (ServiceCall *call, const void *request);
 
@@ -66,6 +86,7 @@ extern void service_act(ServiceCall *call, ServiceBody body, void *arg);
 extern void service_use_namespace(ServiceCall *call, const char *name);
 extern ProtobufCMessage *service_invoke(const char *method, const void *request);
 extern void service_warn_refused(const ServiceCall *call);
+extern void service_watch(ServiceCall *call, WakeKind kind, uint64 channel, int64 longest);
 extern void service_refuse(ServiceCall *call, int sqlstate, const char *message);
 
 /* ---- authorize.c ---- */

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "miscadmin.h"
+#include "proto/errordetails.pb-c.h"
 #include "service/service.h"
 
 #define DEFAULT_TASK_TIMEOUT (10 * USECS_PER_SEC)
@@ -174,12 +175,18 @@ request_known(const ExecutionState *state, const char *request_id, bool *created
 }
 
 static void
-already_started(const ExecutionState *state)
+already_started(ServiceCall *call, const ExecutionState *state)
 {
 	const char *run_id = ident_uuid_text(&state->key.run_id);
+	Pb__WorkflowExecutionAlreadyStartedFailure *detail =
+		proto_new(&pb__workflow_execution_already_started_failure__descriptor);
 	const char *what = state_is_open(state) ? "is already running" :
 		state->run->status == STATUS(COMPLETED) ? "already finished successfully" : "already finished";
 
+	detail->start_request_id = state->info->create_request_id;
+	detail->run_id = run_id;
+	detail->first_execution_run_id = state->info->first_run_id;
+	call->error_detail = &detail->base;
 	ereport(ERROR,
 			(errcode(ERRCODE_TEMPORAL_ALREADY_STARTED),
 			 errmsg("Workflow execution %s. WorkflowId: %s, RunId: %s.", what,
@@ -311,7 +318,7 @@ start_over_current(ServiceCall *call, const Start *start, RunKey *key, const pg_
 		Transition *transition;
 
 		if (request->workflow_id_conflict_policy == CONFLICT(FAIL))
-			already_started(state);
+			already_started(call, state);
 		if (request->workflow_id_conflict_policy == CONFLICT(USE_EXISTING))
 		{
 			use_existing(call, start, state, result);
@@ -325,7 +332,7 @@ start_over_current(ServiceCall *call, const Start *start, RunKey *key, const pg_
 		service_commit(call, transition);
 	}
 	else if (!reuse_allowed(state, request->workflow_id_reuse_policy))
-		already_started(state);
+		already_started(call, state);
 	store_update_current(key, request->workflow_id);
 	create_run(call, start, key, result);
 	return true;

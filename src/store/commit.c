@@ -525,6 +525,8 @@ store_commit(Transition *transition)
 	write_buffer(state);
 	write_state(state);
 	write_pending(transition);
+	if (transition->events != NIL)
+		wake_mark_events(ident_run_hash(&state->key.run_id));
 	if (transition->closed)
 	{
 		clear_pending(transition);

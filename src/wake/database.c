@@ -57,6 +57,7 @@ database_create(Oid database)
 	pg_atomic_write_u32(&slot->keeper, 0);
 	pg_atomic_write_u32(&slot->prepared, 0);
 	pg_atomic_write_u32(&slot->notify, 0);
+	pg_atomic_write_u32(&slot->wanted, 0);
 	pg_atomic_write_u64(&slot->due, (uint64) DT_NOEND);
 	pg_atomic_write_u32(&slot->database, database);
 	return true;
@@ -230,4 +231,28 @@ database_sweep(void)
 		return;
 	queue_sweep(MyDatabaseId);
 	waiter_wake_database(MyDatabaseId);
+}
+
+/* database_want -- sets whether a kind of worker is wanted; true if that is new. */
+bool
+database_want(Oid database, ProcessKind kind, bool wanted)
+{
+	DatabaseSlot *slot = database_find(database);
+	uint32 bit = 1U << kind;
+	uint32 before;
+
+	if (slot == NULL)
+		return false;
+	before = wanted ? pg_atomic_fetch_or_u32(&slot->wanted, bit)
+					: pg_atomic_fetch_and_u32(&slot->wanted, ~bit);
+	return ((before & bit) != 0) != wanted;
+}
+
+/* database_wants -- has the keeper asked for such a worker? */
+bool
+database_wants(Oid database, ProcessKind kind)
+{
+	DatabaseSlot *slot = database_find(database);
+
+	return slot && (pg_atomic_read_u32(&slot->wanted) & (1U << kind)) != 0;
 }

@@ -160,8 +160,8 @@ process_wait_until_gone(Oid database)
 /*
  * process_poke -- something about a database has changed; raises nothing.
  *
- * Called after the commit.  Its keeper looks whether it is still wanted, and
- * the launcher whether one is.  InvalidOid: the list of databases changed.
+ * Called after the commit.  Its workers look whether they are still wanted,
+ * and the launcher whether there should be some.  InvalidOid: the list of databases changed.
  */
 void
 process_poke(Oid database)
@@ -174,6 +174,8 @@ process_poke(Oid database)
 	else
 		table->poke_all = true;
 	set_launcher_latch();
+	if (OidIsValid(database))
+		process_check_slots(database);
 	LWLockRelease(wake_shared.process_lock);
 
 	if (OidIsValid(database))

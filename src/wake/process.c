@@ -61,6 +61,7 @@ process_kind_name(ProcessKind kind)
 	static const char *const names[] = {
 		[PROCESS_LAUNCHER] = "launcher",
 		[PROCESS_KEEPER] = "keeper",
+		[PROCESS_FRONTEND] = "frontend",
 	};
 
 	return names[kind];
@@ -153,7 +154,7 @@ leave_slot(int code, Datum arg)
 	lock_exclusive();
 	if (my_slot == LAUNCHER_SLOT)
 		wake_shared.processes->launcher = -1;
-	else
+	else if (slot->info.kind == PROCESS_KEEPER)
 		database_detach_keeper(slot->info.database);
 	slot->proc = -1;
 	slot->info.pid = 0;
@@ -174,6 +175,7 @@ take_slot(int index, ProcessState state)
 	my_slot = index;
 	slot->proc = compat_my_proc_number();
 	slot->leave = false;
+	slot->check = false;
 	slot->info.pid = MyProcPid;
 	slot->info.state = state;
 	slot->info.started = clock_wall_now();
@@ -267,6 +269,40 @@ process_should_leave(void)
 	return leave;
 }
 
+/* process_should_check -- may our extension be another, or none?  Asks once. */
+bool
+process_should_check(void)
+{
+	ProcessSlot *slot = slot_at(my_slot);
+	bool check;
+
+	if (!slot->check)
+		return false;
+	lock_exclusive();
+	check = slot->check;
+	slot->check = false;
+	unlock();
+	return check;
+}
+
+/*
+ * process_check_slots -- has the workers of a database look at the extension.
+ * The caller locks.
+ */
+void
+process_check_slots(Oid database)
+{
+	for (int i = LAUNCHER_SLOT + 1; i < WAKE_PROCESSES; i++)
+	{
+		ProcessSlot *slot = slot_at(i);
+
+		if (slot->proc < 0 || slot->info.database != database)
+			continue;
+		slot->check = true;
+		SetLatch(&GetPGProcByNumber(slot->proc)->procLatch);
+	}
+}
+
 /* process_count -- adds to our counters; does nothing outside our workers. */
 void
 process_count(int ticks, int transactions, int items)
@@ -289,6 +325,28 @@ process_error(const char *message)
 	lock_exclusive();
 	strlcpy(slot_at(my_slot)->info.last_error, message, PROCESS_MESSAGE_SIZE);
 	unlock();
+}
+
+/*
+ * process_want -- asks the launcher for a worker of our database, or says that
+ * it need not be started again.
+ */
+void
+process_want(ProcessKind kind, bool wanted)
+{
+	if (database_want(MyDatabaseId, kind, wanted))
+	{
+		lock_shared();
+		set_launcher_latch();
+		unlock();
+	}
+}
+
+/* process_is_wanted -- the keeper of a database always is. */
+bool
+process_is_wanted(Oid database, ProcessKind kind)
+{
+	return kind == PROCESS_KEEPER || database_wants(database, kind);
 }
 
 /* process_forget_unattached -- a new launcher knows nothing of the old one's. */

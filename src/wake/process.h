@@ -18,6 +18,7 @@ typedef enum ProcessKind
 {
 	PROCESS_LAUNCHER,
 	PROCESS_KEEPER,
+	PROCESS_FRONTEND,
 } ProcessKind;
 
 /* Life of a slot: waiting, then starting, then running, then gone. */
@@ -37,6 +38,7 @@ typedef enum ProcessExit
 	PROCESS_NO_EXTENSION, /* the database does not have the extension */
 	PROCESS_CHANGED,      /* the extension is a new one, or its owner is */
 	PROCESS_ASKED,        /* asked to leave the database */
+	PROCESS_NOT_WANTED,   /* settings do not ask for it */
 } ProcessExit;
 
 /* A copy of one slot. */
@@ -67,8 +69,12 @@ extern bool process_attach(int slot, uint32 generation, Oid *database);
 extern void process_running(void);
 extern void process_exiting(ProcessExit exit);
 extern bool process_should_leave(void);
+extern bool process_should_check(void);
 extern void process_count(int ticks, int transactions, int items);
 extern void process_error(const char *message);
+
+/* The keeper, which knows the settings of its database, asks for others. */
+extern void process_want(ProcessKind kind, bool wanted);
 
 /* The launcher. */
 extern void process_forget_unattached(void);
@@ -79,6 +85,7 @@ extern void process_free(int slot);
 extern void process_ask_to_leave(Oid database);
 extern int process_take_pokes(Oid *databases);
 extern bool process_is_held(Oid database);
+extern bool process_is_wanted(Oid database, ProcessKind kind);
 
 /* Whoever creates, drops or moves a database or the extension in it. */
 extern void process_poke(Oid database);

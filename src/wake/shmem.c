@@ -57,9 +57,15 @@ initialise_waiters(void)
 	WaiterTable *table = wake_shared.waiter_table;
 
 	table->free = 0;
+	for (int i = 0; i < WAKE_SERVERS; i++)
+	{
+		table->servers[i].proc = -1;
+		table->servers[i].first_signalled = -1;
+	}
 	for (int i = 0; i < wake_shared.capacity; i++)
 	{
 		wake_shared.waiters[i].next = i + 1 < wake_shared.capacity ? i + 1 : -1;
+		wake_shared.waiters[i].server = -1;
 		table->buckets[i].first = -1;
 		pg_atomic_init_u32(&table->buckets[i].count, 0);
 	}
@@ -84,6 +90,7 @@ initialise_databases(void)
 		pg_atomic_init_u32(&slot->keeper, 0);
 		pg_atomic_init_u32(&slot->prepared, 0);
 		pg_atomic_init_u32(&slot->notify, 0);
+		pg_atomic_init_u32(&slot->wanted, 0);
 		pg_atomic_init_u64(&slot->due, 0);
 	}
 }

@@ -25,6 +25,7 @@
 #define WAKE_DATABASES 128
 #define WAKE_PROCESSES 256
 #define WAKE_HOLDS 32
+#define WAKE_SERVERS 64 /* processes that subscribe */
 
 #define NO_BOUND PG_INT64_MIN
 
@@ -37,9 +38,18 @@ typedef struct Waiter
 	int proc;
 	int next;       /* of the same bucket, or of the free list; -1 ends */
 	int next_own;   /* of the same process */
+	int server;     /* of a subscription: whose; else -1 */
+	int next_signalled; /* of the same server */
 	bool signalled; /* woken, and has not looked yet */
 	bool delivered; /* looking now because it was woken */
 } Waiter;
+
+/* A process that subscribes. */
+typedef struct WaiterServer
+{
+	int proc;            /* -1: free */
+	int first_signalled; /* -1: none */
+} WaiterServer;
 
 /* "count" is read without the lock: nobody waits, nothing to do. */
 typedef struct WaiterBucket
@@ -51,6 +61,7 @@ typedef struct WaiterBucket
 typedef struct WaiterTable
 {
 	int free;
+	WaiterServer servers[WAKE_SERVERS];
 	WaiterBucket buckets[FLEXIBLE_ARRAY_MEMBER];
 } WaiterTable;
 
@@ -99,6 +110,7 @@ typedef struct DatabaseSlot
 	pg_atomic_uint32 keeper;   /* its process number plus 1, 0: none */
 	pg_atomic_uint32 prepared; /* a transaction was prepared */
 	pg_atomic_uint32 notify;   /* some queue's has_work is set */
+	pg_atomic_uint32 wanted;   /* a bit for each kind of worker */
 	pg_atomic_uint64 due;      /* earliest due time, a TimestampTz */
 } DatabaseSlot;
 
@@ -108,6 +120,7 @@ typedef struct ProcessSlot
 	uint32 generation; /* a worker of an older one must not attach */
 	int proc;          /* -1: not attached */
 	bool leave;
+	bool check; /* the extension may be gone */
 } ProcessSlot;
 
 typedef struct Hold
@@ -172,6 +185,7 @@ extern void claim_lost(const WakeClaim *claim);
 /* process.c */
 extern bool process_any_slot(Oid database, bool live);
 extern void process_ask_slots(Oid database, bool terminate);
+extern void process_check_slots(Oid database);
 
 /* hold.c */
 extern bool hold_exists(Oid database);
@@ -185,5 +199,7 @@ extern void database_detach_keeper(Oid database);
 extern void database_wake_keeper(DatabaseSlot *slot);
 extern void database_note_prepare(void);
 extern void database_note_work(void);
+extern bool database_want(Oid database, ProcessKind kind, bool wanted);
+extern bool database_wants(Oid database, ProcessKind kind);
 
 #endif /* TEMPORAL_WAKE_SHMEM_H */

@@ -55,9 +55,17 @@ waits_for(const Waiter *waiter, WakeKind kind, Oid database, uint64 channel)
 	return waiter->channel == channel && waiter->database == database && waiter->kind == kind;
 }
 
+/* Tells a waiter that is idle; caller locks. */
 static void
 signal_waiter(Waiter *waiter)
 {
+	if (waiter->server >= 0 && !waiter->signalled)
+	{
+		WaiterServer *server = &wake_shared.waiter_table->servers[waiter->server];
+
+		waiter->next_signalled = server->first_signalled;
+		server->first_signalled = waiter - wake_shared.waiters;
+	}
 	waiter->signalled = true;
 	SetLatch(&GetPGProcByNumber(waiter->proc)->procLatch);
 }
@@ -152,6 +160,14 @@ remove_from_bucket(WaiterBucket *bucket, int entry)
 	pg_atomic_fetch_sub_u32(&bucket->count, 1);
 }
 
+static void
+free_waiter(int entry)
+{
+	wake_shared.waiters[entry].next = wake_shared.waiter_table->free;
+	wake_shared.waiters[entry].server = -1;
+	wake_shared.waiter_table->free = entry;
+}
+
 /*
  * Frees our entries.  A queue's wake-up that we did not use goes to the next
  * process; "failed" says that we did not use what was delivered either.
@@ -174,8 +190,7 @@ remove_own(bool failed)
 		remove_from_bucket(bucket, entry);
 		if (waiter->kind == WAKE_QUEUE && (waiter->signalled || (failed && waiter->delivered)))
 			signal_bucket(bucket, waiter->kind, waiter->database, waiter->channel, 1);
-		waiter->next = wake_shared.waiter_table->free;
-		wake_shared.waiter_table->free = entry;
+		free_waiter(entry);
 	}
 	LWLockRelease(wake_shared.waiter_lock);
 }
@@ -191,6 +206,27 @@ static void
 waiter_on_exit(int code, Datum arg)
 {
 	waiter_cancel();
+}
+
+/* Makes an entry of ours, -1 if there is no room; caller locks. */
+static int
+add_waiter(WakeKind kind, uint64 channel, int server)
+{
+	int entry = wake_shared.waiter_table->free;
+	Waiter *waiter = &wake_shared.waiters[entry];
+
+	if (entry < 0)
+		return -1;
+	wake_shared.waiter_table->free = waiter->next;
+	waiter->database = MyDatabaseId;
+	waiter->kind = kind;
+	waiter->channel = channel;
+	waiter->proc = compat_my_proc_number();
+	waiter->server = server;
+	waiter->signalled = false;
+	waiter->delivered = false;
+	append_to_bucket(bucket_of(kind, MyDatabaseId, channel), entry);
+	return entry;
 }
 
 /*
@@ -217,23 +253,13 @@ wake_register(WakeKind kind, uint64 channel)
 	}
 
 	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
-	entry = wake_shared.waiter_table->free;
+	entry = add_waiter(kind, channel, -1);
 	if (entry < 0)
 		must_poll = true;
 	else
 	{
-		Waiter *waiter = &wake_shared.waiters[entry];
-
-		wake_shared.waiter_table->free = waiter->next;
-		waiter->database = MyDatabaseId;
-		waiter->kind = kind;
-		waiter->channel = channel;
-		waiter->proc = compat_my_proc_number();
-		waiter->signalled = false;
-		waiter->delivered = false;
-		waiter->next_own = first_own;
+		wake_shared.waiters[entry].next_own = first_own;
 		first_own = entry;
-		append_to_bucket(bucket_of(kind, MyDatabaseId, channel), entry);
 	}
 	LWLockRelease(wake_shared.waiter_lock);
 	pg_memory_barrier();
@@ -352,4 +378,117 @@ wake_wait_held(int looks, TimestampTz deadline, uint32 wait_event_info)
 	if (looks > 0)
 		retry = clock_now() + (HELD_PAUSE << Min(looks - 1, HELD_DOUBLINGS));
 	return wake_wait(Min(deadline, retry), wait_event_info) || retry < deadline;
+}
+
+/* ---- subscriptions ---- */
+
+static int my_server = -1;
+
+/* Takes a subscription off its server's list of what was signalled. */
+static void
+unlink_signalled(int entry)
+{
+	int *link = &wake_shared.waiter_table->servers[my_server].first_signalled;
+
+	while (*link != entry)
+		link = &wake_shared.waiters[*link].next_signalled;
+	*link = wake_shared.waiters[entry].next_signalled;
+}
+
+/* Frees a subscription; a wake-up that was not taken goes on.  Caller locks. */
+static void
+remove_subscription(int entry)
+{
+	Waiter *waiter = &wake_shared.waiters[entry];
+	WaiterBucket *bucket = bucket_of(waiter->kind, waiter->database, waiter->channel);
+
+	remove_from_bucket(bucket, entry);
+	if (waiter->signalled)
+		unlink_signalled(entry);
+	if (waiter->signalled && waiter->kind == WAKE_QUEUE)
+		signal_bucket(bucket, waiter->kind, waiter->database, waiter->channel, 1);
+	free_waiter(entry);
+}
+
+static void
+server_on_exit(int code, Datum arg)
+{
+	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < wake_shared.capacity; i++)
+	{
+		if (wake_shared.waiters[i].server == my_server)
+			remove_subscription(i);
+	}
+	wake_shared.waiter_table->servers[my_server].proc = -1;
+	LWLockRelease(wake_shared.waiter_lock);
+}
+
+/* Makes this process one that subscribes; false if there are too many. */
+static bool
+become_server(void)
+{
+	WaiterServer *servers = wake_shared.waiter_table->servers;
+
+	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < WAKE_SERVERS && my_server < 0; i++)
+	{
+		if (servers[i].proc < 0)
+		{
+			servers[i].proc = compat_my_proc_number();
+			servers[i].first_signalled = -1;
+			my_server = i;
+		}
+	}
+	LWLockRelease(wake_shared.waiter_lock);
+	if (my_server >= 0)
+		before_shmem_exit(server_on_exit, (Datum) 0);
+	return my_server >= 0;
+}
+
+int
+wake_subscribe(WakeKind kind, uint64 channel)
+{
+	int entry;
+
+	if (!wake_available() || (my_server < 0 && !become_server()))
+		return -1;
+	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+	entry = add_waiter(kind, channel, my_server);
+	LWLockRelease(wake_shared.waiter_lock);
+	pg_memory_barrier();
+	return entry;
+}
+
+void
+wake_unsubscribe(int subscription)
+{
+	if (subscription < 0)
+		return;
+	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+	remove_subscription(subscription);
+	LWLockRelease(wake_shared.waiter_lock);
+}
+
+bool
+wake_take_signal(WakeKind *kind, uint64 *channel)
+{
+	WaiterServer *server;
+	int entry;
+
+	if (my_server < 0)
+		return false;
+	server = &wake_shared.waiter_table->servers[my_server];
+	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+	entry = server->first_signalled;
+	if (entry >= 0)
+	{
+		Waiter *waiter = &wake_shared.waiters[entry];
+
+		server->first_signalled = waiter->next_signalled;
+		waiter->signalled = false;
+		*kind = waiter->kind;
+		*channel = waiter->channel;
+	}
+	LWLockRelease(wake_shared.waiter_lock);
+	return entry >= 0;
 }

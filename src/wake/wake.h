@@ -20,11 +20,12 @@
 #define WAKE_IDENTITY_SIZE 128
 #define WAKE_LOST_CLAIMS 256 /* more are not kept */
 
-/* What a process waits for: a task of a queue, or the end of a run. */
+/* What a process waits for: a task of a queue, the end of a run, its events. */
 typedef enum WakeKind
 {
 	WAKE_QUEUE,
 	WAKE_CLOSED,
+	WAKE_EVENTS,
 } WakeKind;
 
 /* An activity or workflow task whose claim was rolled back. */
@@ -66,6 +67,15 @@ extern void wake_mark_task(uint64 queue_id, int64 created_at);
 extern void wake_mark_due(TimestampTz due);
 extern void wake_mark_sweep(void);
 extern void wake_mark_closed(uint64 run_hash);
+extern void wake_mark_events(uint64 run_hash);
+
+/*
+ * What the current transaction has marked so far: the next mark, from
+ * *cursor = 0 on.  Who takes a task of a queue in the transaction that offered
+ * it says so: nobody else is woken for it.
+ */
+extern bool wake_next_mark(int *cursor, WakeKind *kind, uint64 *channel);
+extern void wake_mark_served(uint64 queue_id);
 
 /*
  * Waiting.  The caller registers, looks at the tables once more, and then
@@ -84,6 +94,17 @@ extern bool wake_wait(TimestampTz deadline, uint32 wait_event_info);
 extern bool wake_wait_held(int looks, TimestampTz deadline, uint32 wait_event_info);
 extern void wake_unregister(void);
 extern void wake_check_client(void);
+
+/*
+ * A process that waits for many things at once, on behalf of others.  Such a
+ * subscription outlives transactions and errors; it counts as one waiter, so
+ * whoever is woken for a queue takes all that it can.  wake_subscribe() is -1
+ * when there is no room: look once in a while then.  When the latch is set,
+ * wake_take_signal() says what has happened, one after the other.
+ */
+extern int wake_subscribe(WakeKind kind, uint64 channel);
+extern void wake_unsubscribe(int subscription);
+extern bool wake_take_signal(WakeKind *kind, uint64 *channel);
 
 /*
  * Claims.  Ask for the bound before the snapshot of the claim is taken, and

@@ -121,6 +121,41 @@ wake_mark_closed(uint64 run_hash)
 	add_mark(WAKE_CLOSED, run_hash, NO_TIME);
 }
 
+/* wake_mark_events -- at commit, wake all who wait for events of a run. */
+void
+wake_mark_events(uint64 run_hash)
+{
+	add_mark(WAKE_EVENTS, run_hash, NO_TIME);
+}
+
+bool
+wake_next_mark(int *cursor, WakeKind *kind, uint64 *channel)
+{
+	Mark *items = marks.items;
+
+	if (*cursor >= marks.count)
+		return false;
+	*kind = items[*cursor].kind;
+	*channel = items[*cursor].channel;
+	(*cursor)++;
+	return true;
+}
+
+void
+wake_mark_served(uint64 queue_id)
+{
+	Mark *items = marks.items;
+
+	for (int i = marks.count - 1; i >= 0; i--)
+	{
+		if (items[i].kind == WAKE_QUEUE && items[i].channel == queue_id && items[i].count > 0)
+		{
+			items[i].count--;
+			return;
+		}
+	}
+}
+
 /* wake_mark_due -- at commit, make the keeper look at this time. */
 void
 wake_mark_due(TimestampTz due)
@@ -214,7 +249,7 @@ wake_marked(void)
 	{
 		Mark *mark = &items[i];
 
-		if (mark->kind == WAKE_CLOSED)
+		if (mark->kind != WAKE_QUEUE)
 			waiter_wake(mark->kind, MyDatabaseId, mark->channel, PG_INT32_MAX);
 		else
 		{

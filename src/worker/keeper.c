@@ -154,6 +154,8 @@ keeper_turn(void)
 	TimestampTz now = clock_wall_now();
 	bool sweeping;
 
+	process_want(PROCESS_FRONTEND, guc_grpc_port != 0);
+
 	if (database_saw_prepare())
 		sweep_at = Min(sweep_at, now + PREPARED_SWEEP_MS * INT64CONST(1000));
 	sweeping = sweep_at <= now || swept_offset != guc_clock_offset;

@@ -49,13 +49,14 @@
 #define LONGEST_DELAY_MS 30000 /* the delay doubles until then */
 #define FOREVER_MS (60 * 60 * 1000)
 
-/* Every kind of worker that a database has. */
+/* Every kind of worker that a database may have; its keeper asks for the others. */
 static const struct
 {
 	ProcessKind kind;
 	const char *function;
 } worker_kinds[] = {
 	{PROCESS_KEEPER, "temporal_keeper_main"},
+	{PROCESS_FRONTEND, "temporal_frontend_main"},
 };
 
 /* What the launcher remembers of one worker of a database. */
@@ -208,11 +209,24 @@ worker_gone(WorkerPlan *plan, int slot, ProcessExit exit)
 			plan->failures = 0;
 			plan->start_at = DT_NOBEGIN;
 			break;
+		case PROCESS_NOT_WANTED:
+			process_free(slot);
+			delay(plan);
+			break;
 		case PROCESS_FAILED:
 			process_wait(slot, "ended, see the server log");
 			delay(plan);
 			break;
 	}
+}
+
+/* Is a worker that does not run to be started now? */
+static bool
+is_due(const Database *database, int k)
+{
+	return starting < MAX_STARTING && database->plans[k].start_at <= clock_wall_now() &&
+		!process_is_held(database->oid) &&
+		process_is_wanted(database->oid, worker_kinds[k].kind);
 }
 
 /* Did a worker end before it could take its slot? */
@@ -247,8 +261,7 @@ attend(Database *database, int k)
 		starting++;
 	else if (slot >= 0 && info.state == PROCESS_STARTING)
 		worker_gone(plan, slot, PROCESS_FAILED);
-	else if (starting < MAX_STARTING && plan->start_at <= clock_wall_now() &&
-			 !process_is_held(database->oid))
+	else if (is_due(database, k))
 		start(database->oid, k, plan);
 }
 
@@ -392,7 +405,8 @@ next_start(Database *database)
 		ProcessInfo info;
 		int slot = process_find(database->oid, worker_kinds[k].kind, &info);
 
-		if (slot < 0 || info.state == PROCESS_WAITING)
+		if ((slot < 0 || info.state == PROCESS_WAITING) &&
+			process_is_wanted(database->oid, worker_kinds[k].kind))
 			next = Min(next, database->plans[k].start_at);
 	}
 	return next;

@@ -53,6 +53,9 @@
 /* Longer sleeps are idle time: statistics are sent before them. */
 #define IDLE_MS 1000
 
+/* How soon to look again at an extension that was locked. */
+#define CHECK_RETRY_MS 100
+
 /* The extension as one sees it in pg_extension. */
 typedef struct Extension
 {
@@ -87,6 +90,7 @@ static const struct
 };
 
 static Extension extension;        /* the one that we work for */
+static bool check_owed = false;    /* it may have changed, and is locked */
 static MemoryContext turn_context; /* reset after each transaction */
 
 /* The extension in this database; its OID is invalid if there is none. */
@@ -132,9 +136,9 @@ worker_pin_settings(void)
 	SetConfigOption("lock_timeout", lock_timeout, PGC_SUSET, PGC_S_OVERRIDE);
 }
 
-/* Exits for good; the launcher hears why. */
-static pg_noreturn void
-leave(ProcessExit why)
+/* worker_leave -- exits for good; the launcher hears why. */
+void
+worker_leave(ProcessExit why)
 {
 	process_exiting(why);
 	proc_exit(0);
@@ -151,7 +155,7 @@ adopt_extension(void)
 	CommitTransactionCommand();
 
 	if (!OidIsValid(extension.oid))
-		leave(PROCESS_NO_EXTENSION);
+		worker_leave(PROCESS_NO_EXTENSION);
 }
 
 /*
@@ -182,13 +186,28 @@ worker_start(Datum arg, const char *name)
 	process_running();
 }
 
+/*
+ * Leaves if the extension is not ours any more; false while that cannot be
+ * told because it is locked.
+ */
+static bool
+check_extension(void)
+{
+	if (!worker_begin("looking for the extension"))
+		return false;
+	worker_end();
+	return true;
+}
+
 /* Obeys signals and requests of others between two turns. */
 static void
 obey(void)
 {
 	CHECK_FOR_INTERRUPTS();
 	if (process_should_leave())
-		leave(PROCESS_ASKED);
+		worker_leave(PROCESS_ASKED);
+	if (OidIsValid(extension.oid) && (check_owed || process_should_check()))
+		check_owed = !check_extension();
 	if (ConfigReloadPending)
 	{
 		ConfigReloadPending = false;
@@ -197,9 +216,12 @@ obey(void)
 	}
 }
 
-/* Cleans up after an error, as the main loop of a backend does. */
-static void
-recover(void)
+/*
+ * Cleans up after an error, as the main loop of a backend does; returns the
+ * error in "context".
+ */
+static ErrorData *
+recover(MemoryContext context)
 {
 	ErrorData *error;
 
@@ -209,7 +231,7 @@ recover(void)
 	QueryCancelPending = false;
 
 	EmitErrorReport();
-	MemoryContextSwitchTo(turn_context);
+	MemoryContextSwitchTo(context);
 	error = CopyErrorData();
 	AbortOutOfAnyTransaction();
 	LWLockReleaseAll();
@@ -217,11 +239,30 @@ recover(void)
 	pgstat_report_wait_end();
 
 	process_error(error->message);
-	MemoryContextSwitchTo(turn_context);
+	MemoryContextSwitchTo(context);
 	FlushErrorState();
-	MemoryContextReset(turn_context);
 	pgstat_report_activity(STATE_IDLE, NULL);
 	RESUME_INTERRUPTS();
+	return error;
+}
+
+ErrorData *
+worker_try(void (*body)(void *arg), void *arg)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ErrorData *volatile error = NULL;
+
+	PG_TRY();
+	{
+		body(arg);
+	}
+	PG_CATCH();
+	{
+		error = recover(caller);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	return error;
 }
 
 /* How long to rest after so many failures in a row. */
@@ -231,9 +272,23 @@ pause_after(int failures)
 	return failures < 8 ? FIRST_PAUSE_MS << (failures - 1) : LONGEST_PAUSE_MS;
 }
 
+static void
+wait_for_latch(long timeout, uint32 wait_event_info)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout,
+					 wait_event_info);
+}
+
 /* worker_loop -- turns until the process is ended. */
 void
 worker_loop(WorkerTurn turn, WaitEventName idle)
+{
+	worker_loop_with(turn, wait_for_latch, idle);
+}
+
+/* worker_loop_with -- the same for who waits for more than its latch. */
+void
+worker_loop_with(WorkerTurn turn, WorkerWait wait, WaitEventName idle)
 {
 	sigjmp_buf handler;
 	volatile int failures = 0;
@@ -243,7 +298,8 @@ worker_loop(WorkerTurn turn, WaitEventName idle)
 
 	if (sigsetjmp(handler, 1) != 0)
 	{
-		recover();
+		recover(turn_context);
+		MemoryContextReset(turn_context);
 		failures++;
 		resume = clock_wall_now() + pause_after(failures) * 1000;
 	}
@@ -264,10 +320,11 @@ worker_loop(WorkerTurn turn, WaitEventName idle)
 			failures = 0;
 			waiting_for = idle;
 		}
+		if (check_owed)
+			timeout = Min(timeout, CHECK_RETRY_MS);
 		if (timeout >= IDLE_MS)
 			pgstat_report_stat(true);
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout,
-						 wait_event(waiting_for));
+		wait(timeout, wait_event(waiting_for));
 	}
 }
 
@@ -289,7 +346,7 @@ hold_extension(void)
 		return true;
 
 	AbortCurrentTransaction();
-	leave(OidIsValid(found.oid) ? PROCESS_CHANGED : PROCESS_NO_EXTENSION);
+	worker_leave(OidIsValid(found.oid) ? PROCESS_CHANGED : PROCESS_NO_EXTENSION);
 }
 
 /*

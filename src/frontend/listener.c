@@ -1,0 +1,198 @@
+/*
+ * listener.c
+ *	  The sockets on which clients connect.
+ *
+ * They follow the settings: when those change they are closed and opened anew,
+ * connections stay.  When they cannot be opened, the process says so once and
+ * tries again later.
+ */
+#include "postgres.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/varlena.h"
+
+#include "base/clock.h"
+#include "base/guc.h"
+#include "frontend/frontend.h"
+#include "wake/process.h"
+
+#define MAX_LISTENERS 16
+#define BACKLOG 1024
+#define ACCEPTS_A_TURN 64
+#define RETRY_DELAY (2 * USECS_PER_SEC)
+
+static Source listeners[MAX_LISTENERS];
+static int count = 0;
+
+/* The settings that they were opened for. */
+static int open_port = 0;
+static char *open_addresses = NULL;
+
+static TimestampTz retry_at = DT_NOBEGIN;
+static char *last_problem = NULL;
+
+/* Accepts some; epoll tells again when there are more. */
+static void
+serve_listener(Source *source, uint32 events)
+{
+	for (int i = 0; i < ACCEPTS_A_TURN; i++)
+	{
+		int fd = accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd < 0)
+			return;
+		connection_open(fd);
+	}
+}
+
+static void
+close_all(void)
+{
+	while (count > 0)
+		close(listeners[--count].fd);
+}
+
+static bool
+is_loopback(const struct sockaddr *address)
+{
+	if (address->sa_family == AF_INET)
+		return (ntohl(((const struct sockaddr_in *) address)->sin_addr.s_addr) >> 24) == 127;
+	return address->sa_family == AF_INET6 &&
+		IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *) address)->sin6_addr);
+}
+
+/* Opens one address; what is wrong, or NULL. */
+static const char *
+open_address(const struct addrinfo *info, const char *host)
+{
+	int on = 1;
+	int fd;
+
+	if (!is_loopback(info->ai_addr))
+		return psprintf("address \"%s\" is not of this machine alone, and callers are not "
+						"authenticated",
+						host);
+	if (count == MAX_LISTENERS)
+		return psprintf("more than %d addresses", MAX_LISTENERS);
+	fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return psprintf("could not create a socket for \"%s\": %m", host);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (info->ai_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	if (bind(fd, info->ai_addr, info->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0)
+	{
+		const char *problem =
+			psprintf("could not listen on \"%s\", port %d: %m", host, guc_grpc_port);
+
+		close(fd);
+		return problem;
+	}
+	listeners[count].fd = fd;
+	listeners[count].serve = serve_listener;
+	frontend_watch_source(&listeners[count++], false, true);
+	return NULL;
+}
+
+/* Opens all addresses of a host; one that works is enough. */
+static const char *
+open_host(const char *host)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+	struct addrinfo *infos;
+	const char *problem = NULL;
+	int before = count;
+	char port[16];
+	int result;
+
+	pg_ltoa(guc_grpc_port, port);
+	result = getaddrinfo(host, port, &hints, &infos);
+	if (result != 0)
+		return psprintf("could not find address \"%s\": %s", host, gai_strerror(result));
+	for (struct addrinfo *info = infos; info != NULL; info = info->ai_next)
+	{
+		const char *found = open_address(info, host);
+
+		problem = found ? found : problem;
+	}
+	freeaddrinfo(infos);
+	return count > before ? NULL : problem;
+}
+
+static const char *
+open_all(void)
+{
+	char *list = pstrdup(guc_grpc_listen_addresses);
+	List *hosts;
+	ListCell *cell;
+
+	if (!SplitGUCList(list, ',', &hosts))
+		return "temporal.grpc_listen_addresses is not a list";
+	foreach(cell, hosts)
+	{
+		const char *problem = open_host(lfirst(cell));
+
+		if (problem)
+			return problem;
+	}
+	return hosts == NIL ? "temporal.grpc_listen_addresses is empty" : NULL;
+}
+
+/* Says what is wrong, once. */
+static void
+report(const char *problem)
+{
+	process_error(problem);
+	if (last_problem && strcmp(problem, last_problem) == 0)
+		return;
+	ereport(LOG, (errcode(ERRCODE_CONFIG_FILE_ERROR), errmsg("gRPC is not served: %s", problem)));
+	if (last_problem)
+		pfree(last_problem);
+	last_problem = MemoryContextStrdup(frontend_memory, problem);
+}
+
+static void
+remember_settings(void)
+{
+	if (open_addresses)
+		pfree(open_addresses);
+	open_addresses = MemoryContextStrdup(frontend_memory, guc_grpc_listen_addresses);
+	open_port = guc_grpc_port;
+}
+
+/* listener_keep_open -- false while clients cannot connect: call it again. */
+bool
+listener_keep_open(void)
+{
+	const char *problem;
+
+	if (count > 0 && open_port == guc_grpc_port &&
+		strcmp(open_addresses, guc_grpc_listen_addresses) == 0)
+		return true;
+	if (clock_wall_now() < retry_at)
+		return false;
+	close_all();
+	problem = open_all();
+	if (problem == NULL)
+	{
+		remember_settings();
+		process_error("");
+		ereport(
+			LOG,
+			(errmsg("serving gRPC on \"%s\", port %d", guc_grpc_listen_addresses, guc_grpc_port)));
+		return true;
+	}
+	close_all();
+	report(problem);
+	retry_at = clock_wall_now() + RETRY_DELAY;
+	return false;
+}

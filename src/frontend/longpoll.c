@@ -1,0 +1,218 @@
+/*
+ * longpoll.c
+ *	  Calls that wait.
+ *
+ * A parked call holds no transaction and no snapshot, only its request.  Calls
+ * that look at the same thing share a channel, which is one subscription in
+ * shared memory: it is made before they look, so that nothing is missed, and
+ * given up with the last of them.  A heap has the times at which parked calls
+ * look again on their own or give up.
+ *
+ * A call is in the list of its channel while it is parked, and among the users
+ * of it until it is answered.
+ */
+#include "postgres.h"
+
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "base/clock.h"
+#include "frontend/frontend.h"
+
+typedef struct ChannelKey
+{
+	uint64 channel;
+	uint64 kind; /* a WakeKind; as wide as the other lest there be padding */
+} ChannelKey;
+
+struct Channel
+{
+	ChannelKey key; /* hash key, so it comes first */
+	int subscription;
+	int users;
+	dlist_head parked; /* the oldest first */
+};
+
+static int compare_times(const pairingheap_node *a, const pairingheap_node *b, void *arg);
+
+static HTAB *channels;
+static pairingheap times = {.ph_compare = compare_times};
+
+static int
+compare_times(const pairingheap_node *a, const pairingheap_node *b, void *arg)
+{
+	TimestampTz time_a = pairingheap_const_container(Call, of_time, a)->wake_at;
+	TimestampTz time_b = pairingheap_const_container(Call, of_time, b)->wake_at;
+
+	return time_a < time_b ? 1 : time_a > time_b ? -1 : 0;
+}
+
+static Channel *
+find_channel(WakeKind kind, uint64 channel, HASHACTION action)
+{
+	ChannelKey key = {channel, kind};
+	bool found;
+	Channel *entry;
+
+	if (channels == NULL)
+	{
+		HASHCTL control = {
+			.keysize = sizeof(ChannelKey), .entrysize = sizeof(Channel), .hcxt = frontend_memory};
+
+		channels =
+			hash_create("temporal channels", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	entry = hash_search(channels, &key, action, &found);
+	if (action == HASH_ENTER && !found)
+	{
+		entry->users = 0;
+		entry->subscription = wake_subscribe(kind, channel);
+		dlist_init(&entry->parked);
+	}
+	return entry;
+}
+
+/* longpoll_leave -- the call does not look at anything any more. */
+void
+longpoll_leave(Call *call)
+{
+	Channel *channel = call->channel;
+
+	call->channel = NULL;
+	if (channel == NULL || --channel->users > 0)
+		return;
+	wake_unsubscribe(channel->subscription);
+	hash_search(channels, &channel->key, HASH_REMOVE, NULL);
+}
+
+/* longpoll_watch -- a handler is about to look; from now on we are told. */
+void
+longpoll_watch(ServiceCall *service)
+{
+	Call *call = (Call *) ((char *) service - offsetof(Call, service));
+	Channel *channel = find_channel(service->wait.kind, service->wait.channel, HASH_ENTER);
+
+	channel->users++;
+	longpoll_leave(call);
+	call->channel = channel;
+}
+
+/* longpoll_is_deaf -- nobody will tell us: there was no room to subscribe. */
+bool
+longpoll_is_deaf(const Call *call)
+{
+	return call->channel != NULL && call->channel->subscription < 0;
+}
+
+/* longpoll_park -- sets a call aside until then, or until its channel calls. */
+void
+longpoll_park(Call *call, TimestampTz wake_at)
+{
+	call->phase = CALL_PARKED;
+	call->wake_at = wake_at;
+	call->timed = wake_at != DT_NOEND;
+	if (call->timed)
+		pairingheap_add(&times, &call->of_time);
+	if (call->channel)
+		dlist_push_tail(&call->channel->parked, &call->of_phase);
+}
+
+/* longpoll_unpark -- the opposite; the caller decides what becomes of it. */
+void
+longpoll_unpark(Call *call)
+{
+	if (call->timed)
+		pairingheap_remove(&times, &call->of_time);
+	call->timed = false;
+	if (call->channel)
+		dlist_delete(&call->of_phase);
+	call->phase = CALL_RUNNING;
+}
+
+/* longpoll_first -- the call that has been parked longest for this, or NULL. */
+Call *
+longpoll_first(WakeKind kind, uint64 channel)
+{
+	Channel *entry = find_channel(kind, channel, HASH_FIND);
+
+	if (entry == NULL || dlist_is_empty(&entry->parked))
+		return NULL;
+	return dlist_head_element(Call, of_phase, &entry->parked);
+}
+
+/* longpoll_next -- the parked call to look after this one, or NULL. */
+Call *
+longpoll_next(const Call *call)
+{
+	return longpoll_first(call->service.wait.kind, call->service.wait.channel);
+}
+
+static void
+wake(Call *call)
+{
+	longpoll_unpark(call);
+	call_ready(call);
+}
+
+/*
+ * A queue's task is for one poll, the oldest; as there may be more tasks, the
+ * next poll looks when that one has found something.
+ */
+static void
+wake_channel(WakeKind kind, uint64 channel)
+{
+	Call *call;
+
+	while ((call = longpoll_first(kind, channel)) != NULL)
+	{
+		call->chained = kind == WAKE_QUEUE;
+		wake(call);
+		if (kind == WAKE_QUEUE)
+			break;
+	}
+}
+
+/* longpoll_wake -- makes ready what was signalled and whose time has come. */
+void
+longpoll_wake(void)
+{
+	WakeKind kind;
+	uint64 channel;
+	TimestampTz now;
+
+	while (wake_take_signal(&kind, &channel))
+		wake_channel(kind, channel);
+	if (pairingheap_is_empty(&times))
+		return;
+	now = clock_wall_now();
+	while (longpoll_next_time() <= now)
+		wake(pairingheap_container(Call, of_time, pairingheap_first(&times)));
+}
+
+/* longpoll_next_time -- when longpoll_wake() is to be called at the latest. */
+TimestampTz
+longpoll_next_time(void)
+{
+	if (pairingheap_is_empty(&times))
+		return DT_NOEND;
+	return pairingheap_container(Call, of_time, pairingheap_first(&times))->wake_at;
+}
+
+/* longpoll_end_all -- the server goes: all that wait get what there is. */
+void
+longpoll_end_all(void)
+{
+	while (!pairingheap_is_empty(&times))
+	{
+		Call *call = pairingheap_container(Call, of_time, pairingheap_first(&times));
+
+		longpoll_unpark(call);
+		if (call->answer == NULL)
+		{
+			call->status.code = GRPC_UNAVAILABLE;
+			call->status.message = "the server is shutting down";
+		}
+		http2_answer(call);
+	}
+}

@@ -1,0 +1,347 @@
+"""HTTP/2 and gRPC, frame by frame: what is right is answered, the rest is refused."""
+
+import asyncio
+import base64
+import gzip
+import random
+import socket
+import struct
+import sys
+import time
+
+from temporalio.api.common.v1 import GrpcStatus as Status
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import (
+    DescribeNamespaceRequest,
+    DescribeNamespaceResponse,
+    GetSystemInfoResponse,
+    GetWorkflowExecutionHistoryRequest,
+    PollActivityTaskQueueRequest,
+    PollWorkflowTaskQueueRequest,
+    PollWorkflowTaskQueueResponse,
+    StartWorkflowExecutionRequest,
+)
+
+
+import tap
+from http2 import PREFACE, WORKFLOW, Client, address, frame, raw, raw_frame
+from tap import test
+
+INFO = WORKFLOW + "GetSystemInfo"
+HEALTH = "/grpc.health.v1.Health/"
+
+
+def server_is_well():
+    with Client() as client:
+        assert client.call(INFO).status == 0
+
+
+def namespace(name="default"):
+    return DescribeNamespaceRequest(namespace=name).SerializeToString()
+
+
+def poll(queue, kind=PollWorkflowTaskQueueRequest):
+    return kind(namespace="default", task_queue=TaskQueue(name=queue), identity="me").SerializeToString()
+
+
+def start(queue, workflow_id, data=b"x"):
+    request = StartWorkflowExecutionRequest(
+        namespace="default", workflow_id=workflow_id, request_id=workflow_id
+    )
+    request.workflow_type.name = "T"
+    request.task_queue.name = queue
+    request.input.payloads.add().data = data
+    return request.SerializeToString()
+
+
+@test
+def a_call_has_headers_message_and_trailers():
+    with Client() as client:
+        answer = client.call(INFO)
+    assert answer.headers == {":status": "200", "content-type": "application/grpc"}
+    assert answer.trailers == {"grpc-status": "0"}
+    compressed, length = struct.unpack(">BI", answer.body[:5])
+    assert compressed == 0 and length == len(answer.body) - 5
+    assert GetSystemInfoResponse.FromString(answer.body[5:]).server_version
+
+
+@test
+def an_error_is_a_status_without_a_message():
+    with Client() as client:
+        answer = client.call(WORKFLOW + "DescribeNamespace", namespace("no such\n\u00fc"))
+    assert answer.headers[":status"] == "200" and answer.body == b"" and answer.status == 5
+    assert answer.message == "Namespace no such%0A%C3%BC is not found."
+    encoded = answer.headers["grpc-status-details-bin"]
+    status = Status.FromString(base64.b64decode(encoded + "=" * (-len(encoded) % 4)))
+    assert status.code == 5 and status.message == "Namespace no such\n\u00fc is not found."
+    detail = NamespaceNotFoundFailure()
+    assert status.details[0].Unpack(detail) and detail.namespace == "no such\n\u00fc"
+
+
+@test
+def many_calls_share_a_connection():
+    with Client() as client:
+        streams = [client.start(INFO) for _ in range(90)]
+        for stream in reversed(streams):
+            client.send(stream, frame(b""))
+        assert all(client.wait(stream).status == 0 for stream in streams)
+
+
+@test
+def a_message_may_come_byte_by_byte():
+    with Client() as client:
+        stream = client.start(WORKFLOW + "DescribeNamespace")
+        for byte in frame(namespace()):
+            client.send(stream, bytes([byte]), end=False)
+        client.send(stream, b"")
+        assert client.wait(stream).status == 0
+
+
+@test
+def compressed_messages_are_inflated():
+    with Client() as client:
+        for flag, data in ((1, gzip.compress(namespace())), (0, namespace())):
+            answer = client.call(
+                WORKFLOW + "DescribeNamespace", body=frame(data, flag), headers=[("grpc-encoding", "gzip")]
+            )
+            assert DescribeNamespaceResponse.FromString(answer.body[5:]).namespace_info.name == "default"
+
+
+@test
+def other_compressions_are_refused():
+    with Client() as client:
+        answer = client.call(INFO, headers=[("grpc-encoding", "snappy")])
+        assert answer.status == 12
+        assert answer.message == 'grpc: Decompressor is not installed for grpc-encoding "snappy"'
+        assert answer.headers["grpc-accept-encoding"] == "identity,gzip"
+        assert client.call(INFO, body=frame(b"x", 1)).status == 13
+        answer = client.call(INFO, body=frame(b"not gzip", 1), headers=[("grpc-encoding", "gzip")])
+        assert answer.status == 13
+        cut = gzip.compress(namespace())[:-9]
+        answer = client.call(INFO, body=frame(cut, 1), headers=[("grpc-encoding", "gzip")])
+        assert answer.status == 13
+
+
+@test
+def large_messages_pass_and_too_large_ones_do_not():
+    with Client() as client:
+        message = start("wire", "large", b"x" * (2 * 1024 * 1024 - 100))
+        assert client.call(WORKFLOW + "StartWorkflowExecution", message).status == 0
+        answer = client.call(WORKFLOW + "StartWorkflowExecution", b"x" * (4 * 1024 * 1024 + 1))
+        assert answer.status == 8
+        assert answer.message.startswith("grpc: received message larger than max")
+        bomb = gzip.compress(b"\0" * (64 * 1024 * 1024))
+        answer = client.call(INFO, body=frame(bomb, 1), headers=[("grpc-encoding", "gzip")])
+        assert answer.status == 8
+        assert answer.message.startswith("grpc: received message after decompression larger than max")
+        assert client.call(INFO).status == 0
+
+
+@test
+def unknown_methods_and_services_say_so():
+    with Client() as client:
+        for path, message in (
+            (WORKFLOW + "Nope", "unknown method Nope for service temporal.api.workflowservice.v1.WorkflowService"),
+            (WORKFLOW + "ListSearchAttributes", "unknown method ListSearchAttributes for service temporal.api.workflowservice.v1.WorkflowService"),
+            ("/temporal.api.testservice.v1.TestService/X", "unknown service temporal.api.testservice.v1.TestService"),
+            (HEALTH + "Watch", "unknown method Watch for service grpc.health.v1.Health"),
+            ("/nothing", 'malformed method name: "/nothing"'),
+        ):
+            answer = client.call(path)
+            assert (answer.status, answer.message) == (12, message), answer.message
+
+
+@test
+def health_is_checked_by_service():
+    with Client() as client:
+        for name, status in ((b"", 0), (b"temporal.api.workflowservice.v1.WorkflowService", 0), (b"nope", 5)):
+            answer = client.call(HEALTH + "Check", b"\x0a" + bytes([len(name)]) + name)
+            assert answer.status == status
+            assert status or answer.body[5:] == b"\x08\x01"
+
+
+@test
+def what_is_not_grpc_is_told_so_in_http():
+    with Client() as client:
+        assert client.call(INFO, **{"content-type": "application/json"}).headers[":status"] == "415"
+        assert client.call(INFO, **{"content-type": "application/grpc-web"}).headers[":status"] == "415"
+        assert client.call(INFO, **{":method": "GET"}).headers[":status"] == "405"
+        assert client.call(INFO, **{"content-type": "application/grpc+proto"}).status == 0
+
+
+@test
+def broken_messages_are_refused_and_the_connection_stays():
+    with Client() as client:
+        for body in (b"", b"\0\0", frame(b"abc")[:-1], frame(b"") + frame(b""), frame(b"", 7)):
+            assert client.call(INFO, body=body).status == 13, body
+        for message in (b"\xff", b"\x0a\xff\xff\xff\xff\x0f", b"\x0a\x02\xff\xfe", b"\x0a\x01\x00", b"\x07"):
+            assert client.call(WORKFLOW + "DescribeNamespace", message).status == 3, message
+        unknown = b"\xfa\x3f\x03abc" + b"\xf8\x3e\x01"
+        assert client.call(WORKFLOW + "DescribeNamespace", namespace() + unknown).status == 0
+        assert client.call(INFO).status == 0
+
+
+@test
+def timeouts_are_parsed():
+    with Client() as client:
+        for timeout in ("1H", "99999999S", "30000m", "00000010S"):
+            assert client.call(INFO, headers=[("grpc-timeout", timeout)]).status == 0, timeout
+        for timeout in ("", "1", "S", "1x", "123456789S", "-1S"):
+            assert client.call(INFO, headers=[("grpc-timeout", timeout)]).status == 13, timeout
+
+
+@test
+def a_poll_waits_and_ends_empty_before_its_deadline():
+    with Client() as client:
+        began = time.time()
+        answer = client.call(WORKFLOW + "PollWorkflowTaskQueue", poll("empty"), headers=[("grpc-timeout", "3S")])
+        assert answer.status == 0 and answer.body == b"\0\0\0\0\0"
+        assert 1 < time.time() - began < 3
+
+
+@test
+def a_poll_gets_what_is_started_later():
+    with Client() as client:
+        stream = client.start(WORKFLOW + "PollWorkflowTaskQueue", headers=[("grpc-timeout", "60S")])
+        client.send(stream, frame(poll("later")))
+        assert client.is_quiet(stream, 0.3)
+        assert client.call(WORKFLOW + "StartWorkflowExecution", start("later", "later")).status == 0
+        answer = client.wait(stream)
+        task = PollWorkflowTaskQueueResponse.FromString(answer.body[5:])
+        assert task.workflow_execution.workflow_id == "later" and len(task.history.events) == 3
+
+
+@test
+def a_poll_that_was_reset_gets_nothing():
+    with Client() as client:
+        gone = client.start(WORKFLOW + "PollWorkflowTaskQueue", headers=[("grpc-timeout", "60S")])
+        client.send(gone, frame(poll("reset")))
+        assert client.is_quiet(gone, 0.3)
+        client.h2.reset_stream(gone, 8)
+        stays = client.start(WORKFLOW + "PollWorkflowTaskQueue", headers=[("grpc-timeout", "60S")])
+        client.send(stays, frame(poll("reset")))
+        assert client.call(WORKFLOW + "StartWorkflowExecution", start("reset", "reset")).status == 0
+        task = PollWorkflowTaskQueueResponse.FromString(client.wait(stays).body[5:])
+        assert task.workflow_execution.workflow_id == "reset"
+
+
+@test
+def tasks_go_to_as_many_polls_as_there_are():
+    with Client() as client, Client() as starter:
+        polls = []
+        for _ in range(20):
+            stream = client.start(WORKFLOW + "PollWorkflowTaskQueue", headers=[("grpc-timeout", "60S")])
+            client.send(stream, frame(poll("many")))
+            polls.append(stream)
+        assert client.is_quiet(stream, 0.3)
+        for i in range(20):
+            starter.call(WORKFLOW + "StartWorkflowExecution", start("many", f"many-{i}"))
+        ids = {
+            PollWorkflowTaskQueueResponse.FromString(client.wait(s).body[5:]).workflow_execution.workflow_id
+            for s in polls
+        }
+        assert ids == {f"many-{i}" for i in range(20)}
+
+
+@test
+def a_stream_may_be_reset_at_every_point():
+    with Client() as client:
+        for point in range(6):
+            stream = client.start(WORKFLOW + "DescribeNamespace")
+            body = frame(namespace())
+            if point:
+                client.send(stream, body[: point * 4], end=point == 5)
+            client.h2.reset_stream(stream, 8)
+            client.flush()
+        assert client.call(INFO).status == 0
+
+
+@test
+def garbage_closes_the_connection():
+    with Client() as witness:
+        rng = random.Random(7)
+        for data in (
+            b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"\x16\x03\x01\x02\x00" + rng.randbytes(512),
+            PREFACE + rng.randbytes(4096),
+            PREFACE + raw_frame(4, 0, 1, b""),
+            PREFACE + raw_frame(4, 0, 0, b"") + raw_frame(1, 4, 1, rng.randbytes(64)),
+            PREFACE + raw_frame(4, 0, 0, b"") + raw_frame(0, 0, 7, b"x" * 20),
+            PREFACE + raw_frame(4, 0, 0, b"") + raw_frame(9, 4, 1, b"x"),
+            PREFACE + raw_frame(4, 0, 0, b"") + b"\xff\xff\xff" + b"\0" * 6,
+        ):
+            raw(data)
+            assert witness.call(INFO).status == 0
+
+
+@test
+def random_frames_do_no_harm():
+    rng = random.Random(42)
+    for _ in range(150):
+        data = PREFACE + raw_frame(4, 0, 0, b"")
+        for _ in range(20):
+            data += raw_frame(rng.randrange(12), rng.randrange(256), rng.choice([0, 1, 1, 3, 5]), rng.randbytes(rng.randrange(40)))
+        with socket.create_connection(address(), timeout=30) as connection:
+            try:
+                connection.sendall(data)
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(65536):
+                    pass
+            except ConnectionResetError:
+                pass
+    server_is_well()
+
+
+@test
+def random_requests_do_no_harm():
+    rng = random.Random(43)
+    with Client() as client:
+        for i in range(600):
+            valid = start("random", f"random-{i}")
+            position = rng.randrange(len(valid))
+            message = valid[:position] + rng.randbytes(rng.randrange(4)) + valid[position + rng.randrange(4) :]
+            answer = client.call(WORKFLOW + "StartWorkflowExecution", message)
+            assert answer.status in (0, 3, 5, 6), (answer.status, answer.message)
+
+
+@test
+def a_client_that_does_not_read_slows_nobody():
+    with Client() as deaf, Client() as witness:
+        assert deaf.call(WORKFLOW + "StartWorkflowExecution", start("deaf", "deaf", b"x" * 1900000)).status == 0
+        request = GetWorkflowExecutionHistoryRequest(namespace="default")
+        request.execution.workflow_id = "deaf"
+        deaf.h2.increment_flow_control_window(2**30)
+        for _ in range(40):
+            stream = deaf.start(WORKFLOW + "GetWorkflowExecutionHistory")
+            deaf.h2.increment_flow_control_window(2**30, stream)
+            deaf.send(stream, frame(request.SerializeToString()))
+        began = time.time()
+        for _ in range(20):
+            assert witness.call(INFO).status == 0
+        assert time.time() - began < 20
+
+
+@test
+def idle_connections_cost_nothing():
+    idle = [Client() for _ in range(300)]
+    server_is_well()
+    for client in idle:
+        client.socket.close()
+    server_is_well()
+
+
+@test
+def two_kinds_of_poll_on_one_queue_do_not_mix():
+    with Client() as client:
+        activity = client.start(WORKFLOW + "PollActivityTaskQueue", headers=[("grpc-timeout", "3S")])
+        client.send(activity, frame(poll("mixed", PollActivityTaskQueueRequest)))
+        workflow = client.start(WORKFLOW + "PollWorkflowTaskQueue", headers=[("grpc-timeout", "60S")])
+        client.send(workflow, frame(poll("mixed")))
+        assert client.call(WORKFLOW + "StartWorkflowExecution", start("mixed", "mixed")).status == 0
+        assert len(client.wait(workflow).body) > 5
+        assert client.wait(activity).body == b"\0\0\0\0\0"
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(tap.main()))
