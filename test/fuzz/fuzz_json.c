@@ -6,6 +6,8 @@
 
 #include "proto/lexical.h"
 
+#include "memory.h"
+
 static void
 require(bool condition)
 {
@@ -24,21 +26,13 @@ try_base64(const char *text, size_t len)
 
 	require(base64_decode(encoded, strlen(encoded), &data, &data_len));
 	require(data_len == len && (len == 0 || memcmp(data, text, len) == 0));
-	pfree(encoded);
-	if (data != NULL)
-		pfree(data);
 
 	if (base64_decode(text, len, &data, &data_len))
 	{
 		encoded = base64_encode(data, data_len);
 		require(base64_decode(encoded, strlen(encoded), &again, &again_len));
 		require(again_len == data_len && (data_len == 0 || memcmp(again, data, data_len) == 0));
-		pfree(encoded);
-		if (again != NULL)
-			pfree(again);
 	}
-	if (data != NULL)
-		pfree(data);
 }
 
 static void
@@ -55,14 +49,12 @@ try_times(const char *text)
 		formatted = duration_format(seconds, nanos);
 		require(formatted != NULL && duration_parse(formatted, &seconds_again, &nanos_again));
 		require(seconds == seconds_again && nanos == nanos_again);
-		pfree(formatted);
 	}
 	if (timestamp_parse(text, &seconds, &nanos))
 	{
 		formatted = timestamp_format(seconds, nanos);
 		require(formatted != NULL && timestamp_parse(formatted, &seconds_again, &nanos_again));
 		require(seconds == seconds_again && nanos == nanos_again);
-		pfree(formatted);
 	}
 }
 
@@ -78,6 +70,6 @@ LLVMFuzzerTestOneInput(const uint8 *data, size_t len)
 	try_base64((const char *) data, len);
 	try_times(text);
 	(void) json_text_fits_jsonb((const char *) data, len);
-	pfree(text);
+	memory_reset();
 	return 0;
 }

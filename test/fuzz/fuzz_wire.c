@@ -2,8 +2,8 @@
  * fuzz_wire.c
  *	  Bytes that wire_check() passes can be unpacked, and survive packing.
  *
- * Memory is malloc'd here, so that the sanitizer sees what protobuf-c frees
- * twice or reads beyond the end.
+ * protobuf-c takes its memory from malloc() here, so that the sanitizer sees
+ * what it frees twice or reads beyond the end.
  */
 #include "postgres.h"
 
@@ -12,6 +12,8 @@
 #include "proto/service.pb-c.h"
 #include "proto/wire.h"
 #include "proto/worker.pb-c.h"
+
+#include "memory.h"
 
 static const ProtobufCMessageDescriptor *const messages[] = {
 	&pb__respond_workflow_task_completed_request__descriptor,
@@ -30,40 +32,27 @@ static const ProtobufCMessageDescriptor *const messages[] = {
 static ProtobufCMessage *
 unpack(const ProtobufCMessageDescriptor *descriptor, const uint8 *data, size_t len)
 {
-	const char *problem = wire_check(descriptor, data, len);
+	ProtobufCMessage *message;
 
-	if (problem == NULL)
-	{
-		ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, NULL, len, data);
-
-		if (message == NULL)
-			abort();
-		return message;
-	}
-	pfree(unconstify(char *, problem));
-	return NULL;
+	if (wire_check(descriptor, data, len) != NULL)
+		return NULL;
+	message = protobuf_c_message_unpack(descriptor, NULL, len, data);
+	if (message == NULL)
+		abort();
+	return message;
 }
 
-int LLVMFuzzerTestOneInput(const uint8 *data, size_t len);
-
-/* The first byte chooses the type of the message. */
-int
-LLVMFuzzerTestOneInput(const uint8 *data, size_t len)
+static void
+try_message(const ProtobufCMessageDescriptor *descriptor, const uint8 *data, size_t len)
 {
-	const ProtobufCMessageDescriptor *descriptor;
-	ProtobufCMessage *first;
+	ProtobufCMessage *first = unpack(descriptor, data, len);
 	ProtobufCMessage *second;
 	size_t size;
 	uint8 *packed;
 	uint8 *repacked;
 
-	if (len == 0)
-		return 0;
-	descriptor = messages[data[0] % lengthof(messages)];
-	first = unpack(descriptor, data + 1, len - 1);
 	if (first == NULL)
-		return 0;
-
+		return;
 	size = protobuf_c_message_get_packed_size(first);
 	packed = palloc(size + 1);
 	repacked = palloc(size + 1);
@@ -76,7 +65,16 @@ LLVMFuzzerTestOneInput(const uint8 *data, size_t len)
 
 	protobuf_c_message_free_unpacked(first, NULL);
 	protobuf_c_message_free_unpacked(second, NULL);
-	pfree(packed);
-	pfree(repacked);
+}
+
+int LLVMFuzzerTestOneInput(const uint8 *data, size_t len);
+
+/* The first byte chooses the type of the message. */
+int
+LLVMFuzzerTestOneInput(const uint8 *data, size_t len)
+{
+	if (len > 0)
+		try_message(messages[data[0] % lengthof(messages)], data + 1, len - 1);
+	memory_reset();
 	return 0;
 }
