@@ -19,22 +19,27 @@ SQL_PARTS   = $(sort $(wildcard sql/parts/*.sql))
 DATA        = $(wildcard sql/temporal--*--*.sql)
 DATA_built  = sql/temporal--$(EXTVERSION).sql
 
-REGRESS        = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
+# Tests that look inside need an extension of test/modules.  Only script/test
+# installs those.
+INSTALLED      = $(wildcard $(shell $(PG_CONFIG) --sharedir)/extension/*_test.control)
+MISSING        = $(filter-out $(basename $(notdir $(INSTALLED))),$(notdir $(wildcard test/modules/*)))
+INSIDE         = $(if $(MISSING),$(shell grep -ls $(MISSING:%=-e 'EXTENSION %') test/sql/* test/t/*))
+
+# In the server that is running; with INSTANCE, in one of their own.
+REGRESS        = $(patsubst test/sql/%.sql,%,$(filter-out $(INSIDE),$(sort $(wildcard test/sql/*.sql))))
 REGRESS_PREP   = check-layers tmp_check
-REGRESS_OPTS   = --inputdir=test --temp-instance=tmp_check/regress \
-                 --temp-config=test/temporal.conf --encoding=UTF8 --load-extension=temporal
+REGRESS_OPTS   = --inputdir=test --encoding=UTF8 --load-extension=temporal $(INSTANCE)
 ISOLATION      = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
-ISOLATION_OPTS = --inputdir=test --temp-instance=tmp_check/isolation --outputdir=. \
-                 --temp-config=test/temporal.conf --encoding=UTF8 --load-extension=temporal
+ISOLATION_OPTS = $(REGRESS_OPTS) --outputdir=.
 TAP_TESTS      = 1
-PROVE_TESTS    = $(sort $(wildcard test/t/*.pl))
+PROVE_TESTS    = $(filter-out $(INSIDE),$(sort $(wildcard test/t/*.pl)))
 EXTRA_CLEAN    = $(PROTO_C) $(PROTO_H) $(DATA_built) tmp_check output_iso results \
                  log regression.out regression.diffs
 
 PG_CONFIG  ?= pg_config
 PGXS       := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
-# These two install it themselves.
-ifeq ($(PGXS)$(filter test demo demo-stop,$(MAKECMDGOALS)),)
+# These install it themselves.
+ifeq ($(PGXS)$(filter test fuzz demo demo-stop,$(MAKECMDGOALS)),)
 $(error $(PG_CONFIG) is missing: run script/setup)
 endif
 include $(PGXS)
@@ -54,6 +59,9 @@ override CFLAGS += $(DEPFLAGS)
 -include $(OBJS:.o=.d)
 EXTRA_CLEAN += $(OBJS:.o=.d)
 
+# PostgreSQL's test library removes LC_ALL, then LANG decides on the encoding.
+installcheck: export LANG = C.UTF-8
+
 # pg_regress makes the folder of its instance, but not those above it.
 tmp_check:
 	mkdir -p $@
@@ -71,8 +79,9 @@ soak:
 	script/soak
 	TEMPORAL_SOAK=1 script/test --only tap '0[67][05]*'
 
+# FUZZ_SECONDS=number: for each fuzzer
 fuzz:
-	$(MAKE) -C test/fuzz fuzz
+	FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) script/test --with asan --only fuzz
 
 # A table of figures; see bench/run --quick and its other options.
 bench:

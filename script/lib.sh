@@ -64,6 +64,15 @@ install_packages()
 		apt-get -qq -y --no-install-recommends install $packages </dev/null >/dev/null
 }
 
+# The first mirror of Debian itself among apt's sources, in either format.
+mirror()
+{
+	uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+		grep -E '/debian/?$' | head -n 1 || true)
+	[ -n "$uri" ] || fail "apt has no source of Debian"
+	echo "${uri%/}"
+}
+
 # server_folder DIR -- where the files of a server that was asked for in DIR
 # go.  That is DIR, unless its user could not get there (root's checkout in a
 # closed home folder) or the path is too long for a socket, which ends at 107

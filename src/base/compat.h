@@ -29,7 +29,7 @@
 #if PG_VERSION_NUM >= 170000
 #define compat_wait_event(name) WaitEventExtensionNew(name)
 #else
-#define compat_wait_event(name) PG_WAIT_EXTENSION
+#define compat_wait_event(name) ((void) (name), PG_WAIT_EXTENSION)
 #endif
 
 /* 17 ties wait sets to a resource owner; ours last as long as the process. */

@@ -7,27 +7,10 @@
  */
 #include "postgres.h"
 
-#include "proto/history.pb-c.h"
-#include "proto/protocol.pb-c.h"
-#include "proto/service.pb-c.h"
 #include "proto/wire.h"
-#include "proto/worker.pb-c.h"
 
 #include "memory.h"
-
-static const ProtobufCMessageDescriptor *const messages[] = {
-	&pb__respond_workflow_task_completed_request__descriptor,
-	&pb__start_workflow_execution_request__descriptor,
-	&pb__poll_workflow_task_queue_request__descriptor,
-	&pb__poll_workflow_task_queue_response__descriptor,
-	&pb__respond_activity_task_failed_request__descriptor,
-	&pb__execute_multi_operation_request__descriptor,
-	&pb__create_schedule_request__descriptor,
-	&pb__worker_heartbeat__descriptor,
-	&pb__history__descriptor,
-	&pb__message__descriptor,
-	&pb__payloads__descriptor,
-};
+#include "messages.h"
 
 static ProtobufCMessage *
 unpack(const ProtobufCMessageDescriptor *descriptor, const uint8 *data, size_t len)
@@ -69,7 +52,6 @@ try_message(const ProtobufCMessageDescriptor *descriptor, const uint8 *data, siz
 
 int LLVMFuzzerTestOneInput(const uint8 *data, size_t len);
 
-/* The first byte chooses the type of the message. */
 int
 LLVMFuzzerTestOneInput(const uint8 *data, size_t len)
 {
