@@ -11,6 +11,7 @@
 #include "catalog/pg_type.h"
 #include "core/decide.h"
 #include "proto/time.h"
+#include "store/place.h"
 #include "store/plan.h"
 #include "utils/timestamp.h"
 #include "wake/wake.h"
@@ -98,16 +99,35 @@ info_datum(const ExecutionState *state)
 	return message_datum(&info);
 }
 
+/* Where this transaction has put the row, else where the index says. */
+static void
+update_state(const ExecutionState *state)
+{
+#define UPDATE_SQL "UPDATE temporal.execution_state SET state = $4" KEY_SQL
+	static Statement update = {UPDATE_SQL " RETURNING ctid", 4, {KEY_TYPES, BYTEAOID}};
+	static Statement update_placed = {
+		UPDATE_SQL " AND ctid OPERATOR(pg_catalog.=) $5 RETURNING ctid",
+		5, {KEY_TYPES, BYTEAOID, TIDOID}
+	};
+	ItemPointerData tid;
+	Datum		values[] = {
+		key_datums(&state->key), message_datum(state->run), PointerGetDatum(&tid)
+	};
+
+	if (place_find(&state->key, &tid) && store_run(&update_placed, values, NULL) > 0)
+		return;
+	if (store_run(&update, values, NULL) == 0)
+		elog(ERROR, "run has no state");
+}
+
 static void
 write_state(const ExecutionState *state)
 {
+	bool		isnull;
 	static Statement insert = {
 		"INSERT INTO temporal.execution_state (shard, namespace_id, run_id, workflow_id, info, state)"
-		" VALUES ($1, $2, $3, $4, $5, $6)",
+		" VALUES ($1, $2, $3, $4, $5, $6) RETURNING ctid",
 		6, {KEY_TYPES, TEXTOID, BYTEAOID, BYTEAOID}
-	};
-	static Statement update = {
-		"UPDATE temporal.execution_state SET state = $4" KEY_SQL, 4, {KEY_TYPES, BYTEAOID}
 	};
 
 	if (state->is_new)
@@ -120,11 +140,8 @@ write_state(const ExecutionState *state)
 		store_run(&insert, values, NULL);
 	}
 	else
-	{
-		Datum		values[] = {key_datums(&state->key), message_datum(state->run)};
-
-		store_run(&update, values, NULL);
-	}
+		update_state(state);
+	place_note(&state->key, (ItemPointer) DatumGetPointer(store_value(0, 1, &isnull)));
 }
 
 static void

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "store/place.h"
 #include "store/plan.h"
 #include "utils/timestamp.h"
 
@@ -119,6 +120,29 @@ fill_info(ExecutionState *state)
 	}
 }
 
+/* Reads the row of a run where this transaction has put it; false: ask the index. */
+static bool
+find_placed(const RunKey *key, LockMode mode)
+{
+#define LOAD_SQL "SELECT workflow_id, info, state FROM temporal.execution_state" KEY_SQL
+#define PLACED_SQL LOAD_SQL " AND ctid OPERATOR(pg_catalog.=) $4"
+#define PLACED_TYPES {INT2OID, UUIDOID, UUIDOID, TIDOID}
+	static Statement load[] = {
+		[LOCK_NONE] = {PLACED_SQL, 4, PLACED_TYPES},
+		[LOCK_WAIT] = {PLACED_SQL " FOR UPDATE", 4, PLACED_TYPES},
+		[LOCK_SKIP] = {PLACED_SQL " FOR UPDATE SKIP LOCKED", 4, PLACED_TYPES},
+	};
+	ItemPointerData tid;
+
+	if (!place_find(key, &tid))
+		return false;
+	{
+		Datum		values[] = {key_datums(key), PointerGetDatum(&tid)};
+
+		return store_run(&load[mode], values, NULL) > 0;
+	}
+}
+
 /*
  * store_load_run -- the state of a run, its buffered events included.
  *
@@ -128,7 +152,6 @@ fill_info(ExecutionState *state)
 ExecutionState *
 store_load_run(const RunKey *key, LockMode mode)
 {
-#define LOAD_SQL "SELECT workflow_id, info, state FROM temporal.execution_state" KEY_SQL
 	static Statement load[] = {
 		[LOCK_NONE] = {LOAD_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
 		[LOCK_WAIT] = {LOAD_SQL " FOR UPDATE", 3, {INT2OID, UUIDOID, UUIDOID}},
@@ -137,7 +160,9 @@ store_load_run(const RunKey *key, LockMode mode)
 	Datum		values[] = {key_datums(key)};
 	ExecutionState *state;
 
-	if (mode == LOCK_SKIP ? store_run(&load[mode], values, NULL) == 0 :
+	if (find_placed(key, mode))
+		;
+	else if (mode == LOCK_SKIP ? store_run(&load[mode], values, NULL) == 0 :
 		!store_find(&load[mode], &load[LOCK_NONE], values))
 		return NULL;
 	state = palloc0(sizeof(ExecutionState));
