@@ -57,24 +57,14 @@ AS 'MODULE_PATHNAME', 'temporal_library_version';
 COMMENT ON FUNCTION temporal.library_version() IS
 'Version of the loaded library.';
 
--- A procedure that commits cannot pin search_path: everything is qualified.
-CREATE PROCEDURE temporal.run(max_time interval DEFAULT '50 seconds', batch_size integer DEFAULT 1000)
-LANGUAGE plpgsql
-AS $$
-DECLARE
-	until_time pg_catalog.timestamptz := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) max_time;
-	done integer;
-BEGIN
-	LOOP
-		done := temporal.tick(batch_size);
-		COMMIT;
-		EXIT WHEN done OPERATOR(pg_catalog.=) 0
-			OR pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>=) until_time;
-	END LOOP;
-END
-$$;
+CREATE PROCEDURE temporal.run(
+	max_time interval DEFAULT '50 seconds',
+	batch_size integer DEFAULT 1000,
+	wait boolean DEFAULT false)
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'temporal_run';
 COMMENT ON PROCEDURE temporal.run IS
-'Does all due work in batches, with a commit after each: for a pg_cron job where the library is not preloaded.';
+'Does due work in batches, with a commit after each, until nothing is due or, if it is to wait for more, until max_time has passed: for a pg_cron job where the library is not preloaded.';
 
 CREATE FUNCTION temporal.register_namespace(
 	name text,

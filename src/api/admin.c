@@ -56,6 +56,7 @@ required_role(FunctionCallInfo fcinfo)
 Datum
 temporal_grant_usage(PG_FUNCTION_ARGS)
 {
+	argument_prevent_read_only("temporal.grant_usage()");
 	service_grant(required_role(fcinfo), required_text(fcinfo, 1, "namespace"),
 				  required_text(fcinfo, 2, "access_right"), argument_text(fcinfo, 3, NULL));
 	PG_RETURN_VOID();
@@ -68,6 +69,7 @@ temporal_revoke_usage(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("role_name must not be null")));
+	argument_prevent_read_only("temporal.revoke_usage()");
 	service_revoke(NameStr(*PG_GETARG_NAME(0)), required_text(fcinfo, 1, "namespace"),
 				   PG_ARGISNULL(2) ? NULL : argument_text(fcinfo, 2, NULL),
 				   PG_ARGISNULL(3) ? NULL : argument_text(fcinfo, 3, NULL));
@@ -92,6 +94,7 @@ temporal_readable_namespaces(PG_FUNCTION_ARGS)
 Datum
 temporal_adopt(PG_FUNCTION_ARGS)
 {
+	argument_prevent_read_only("temporal.adopt()");
 	service_adopt();
 	wake_mark_sweep();
 	PG_RETURN_VOID();

@@ -119,6 +119,7 @@ temporal_wait_for_task(PG_FUNCTION_ARGS)
 	QueueContent content;
 
 	service_require_id(queue, "TaskQueue");
+	argument_prevent_read_only("temporal.wait_for_task()");
 	xact_begin_procedure(fcinfo, "temporal.wait_for_task()");
 	for (;;)
 	{

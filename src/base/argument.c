@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
+#include "access/xlog.h"
 #include "base/argument.h"
 #include "base/clock.h"
 #include "common/int.h"
@@ -16,6 +18,17 @@
 
 /* Longer than this is for ever. */
 #define LONGEST_WAIT (INT64CONST(100) * 365 * USECS_PER_DAY)
+
+void
+argument_prevent_read_only(const char *what)
+{
+	if (XactReadOnly)
+		ereport(ERROR,
+				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				 errmsg("cannot execute %s in a read-only transaction", what),
+				 RecoveryInProgress() ?
+				 errhint("This server is a standby: only the primary can do that.") : 0));
+}
 
 char *
 argument_text(FunctionCallInfo fcinfo, int argument, const char *otherwise)

@@ -8,6 +8,9 @@
 #include "datatype/timestamp.h"
 #include "fmgr.h"
 
+/* An error in a read-only transaction, with a hint on a standby. */
+extern void argument_prevent_read_only(const char *what);
+
 /* A text; "otherwise" (or "") if it is NULL. */
 extern char *argument_text(FunctionCallInfo fcinfo, int argument, const char *otherwise);
 

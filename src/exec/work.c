@@ -395,6 +395,7 @@ temporal_work(PG_FUNCTION_ARGS)
 	service_require_id(worker.queue, "TaskQueue");
 	worker.memory = AllocSetContextCreate(CurrentMemoryContext, "temporal work",
 										  ALLOCSET_DEFAULT_SIZES);
+	argument_prevent_read_only("temporal.work()");
 	xact_begin_procedure(fcinfo, "temporal.work()");
 	xact_begin_step();
 	queue_id = service_queue(worker.namespace_name,

@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "base/argument.h"
 #include "base/clock.h"
 #include "base/guc.h"
 #include "miscadmin.h"
@@ -220,7 +221,7 @@ service_call(ServiceCall *call, const ServiceMethod *method, const void *request
 	Invocation	invocation = {method, request, NULL};
 
 	if (!is_reading(method))
-		PreventCommandIfReadOnly(method->name);
+		argument_prevent_read_only(method->name);
 	service_act(call, invoke, &invocation);
 	return invocation.response;
 }

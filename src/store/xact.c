@@ -26,7 +26,7 @@ xact_begin_procedure(FunctionCallInfo fcinfo, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
 				 errmsg("%s cannot run inside a transaction block", name),
-				 errhint("It would wait for what this transaction has not committed: commit first.")));
+				 errhint("It commits on the way: end this transaction first.")));
 	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	SPI_commit();

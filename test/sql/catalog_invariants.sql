@@ -67,8 +67,7 @@ CREATE TEMP VIEW text_bodies AS
 SELECT name FROM text_bodies
 WHERE 'search_path=pg_catalog, pg_temp' <> ALL (settings)
 	AND name NOT IN (
-		'function temporal.execute_workflow(text,jsonb,text,text,text,jsonb[],text,text,text,interval,interval,interval,interval,jsonb,jsonb,integer,text,text,interval,jsonb)',
-		'function temporal.run(interval,integer)');
+		'function temporal.execute_workflow(text,jsonb,text,text,text,jsonb[],text,text,text,interval,interval,interval,interval,jsonb,jsonb,integer,text,text,interval,jsonb)');
 
 -- exceptions that do not need to be one
 SELECT name FROM text_bodies

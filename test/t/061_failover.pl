@@ -103,6 +103,16 @@ is($standby->safe_psql('postgres', keepers()), '0', 'nothing runs there');
 like($err, qr/ERROR:  25006: cannot execute StartWorkflowExecution in a read-only transaction/, 'nothing can be started');
 ($ret, $out, $err) = $standby->psql('postgres', "\\set VERBOSITY verbose\nSELECT temporal.tick()");
 like($err, qr/ERROR:  25006/, 'tick() says that it cannot');
+for my $call ('SELECT temporal.tick()', 'CALL temporal.run()', 'SELECT temporal.adopt()',
+	q{SELECT temporal.grant_usage('reader', 'default', 'client')}, q{SELECT temporal.revoke_usage('reader', 'default')},
+	q{CALL temporal.wait_for_task('shop', '0')}, q{CALL temporal.work('shop', 'charge')})
+{
+	my ($name) = $call =~ /(temporal\.\w+\(\)?)/;
+
+	$name =~ s/\(.*/()/;
+	($ret, $out, $err) = $standby->psql('postgres', $call);
+	like($err, qr/cannot execute \Q$name\E in a read-only transaction\nHINT:  This server is a standby/, "$name says why not");
+}
 is($standby->safe_psql('postgres', 'SELECT problem FROM temporal.status()'), '', 'and that is no problem');
 $node->stop('immediate');
 $standby->promote;

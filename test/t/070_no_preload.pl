@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 
+use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -112,6 +113,17 @@ is(sql(q{
 		SELECT temporal.poll_workflow_task('shop') ->> 'attempt';}),
 	"1\n1", 'a claim that is rolled back is there again');
 is(sql(q{CALL temporal.wait_for_task('shop', '100 ms')}), 'f', 'waiting ends');
+like(error_of('BEGIN; CALL temporal.run()'),
+	qr/ERROR:  25001: temporal.run\(\) cannot run inside a transaction block\nHINT:  It commits on the way/,
+	'run() says that it cannot be part of a transaction');
+$node->safe_psql('postgres', q{SELECT temporal.start_workflow('t', '0', 'late', 'late', start_delay => '1 s')});
+my $runner = IPC::Run::start(
+	['psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', "CALL temporal.run('180 s', wait => true)"],
+	'<', \undef, '&>', \my $ignored);
+ok($node->poll_query_until('postgres', q{SELECT backlog = 1 FROM temporal.task_queues WHERE task_queue = 'late'}),
+	'run() can wait for what becomes due');
+sql(q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL temporal.run(''180%'});
+$runner->finish;
 is(sql(q{SELECT count(*) FROM temporal.stat_workers()}), '0', 'there are no workers to see');
 is(sql(q{SELECT count(*) FROM temporal.stat_pollers()}), '0', 'no pollers are known');
 like(error_of(q{SELECT temporal.listen('shop')}), qr/ERROR:  55000: nobody sends notifications\nHINT:  Add temporal to/,
