@@ -90,22 +90,23 @@ workflow_offer_is_good(const ExecutionState *state, const TaskRow *task)
 		 strcmp(state->run->workflow_task->queue, state->info->task_queue) == 0);
 }
 
-/* The state to start, locked, if the offer is still good; may be busy. */
+/*
+ * The state to start, locked, if the offer is still good; may be busy.
+ *
+ * It is looked at before it is locked: an obsolete offer would otherwise keep
+ * its run locked for as long as the caller's transaction lasts.
+ */
 static ExecutionState *
 take_workflow_offer(const TaskRow *task, bool *obsolete)
 {
-	ExecutionState *state = store_load_run(&task->key, LOCK_SKIP);
+	ExecutionState *state = store_load_run(&task->key, LOCK_NONE);
 
-	*obsolete = false;
-	if (state == NULL)
-	{
-		*obsolete = store_load_run(&task->key, LOCK_NONE) == NULL;
+	*obsolete = state == NULL || !workflow_offer_is_good(state, task);
+	if (*obsolete)
 		return NULL;
-	}
-	if (workflow_offer_is_good(state, task))
-		return state;
-	*obsolete = true;
-	return NULL;
+	state = store_load_run(&task->key, LOCK_SKIP);
+	*obsolete = state != NULL && !workflow_offer_is_good(state, task);
+	return *obsolete ? NULL : state;
 }
 
 /* Starts the task of a locked run; NULL if that has ended the run instead. */
@@ -203,31 +204,33 @@ service_poll_workflow_task_queue(ServiceCall *call, const void *message)
 	return answer != NULL ? answer : proto_new(&pb__poll_workflow_task_queue_response__descriptor);
 }
 
-/* The activity's attempt, locked, if the offer is still good; may be busy. */
+static bool
+activity_offer_is_good(const PendingActivity *activity, const TaskRow *task)
+{
+	return !activity->state->started && activity->state->pause == NULL &&
+		activity->state->stamp == task->stamp;
+}
+
+/* The activity's attempt, locked, as for take_workflow_offer(). */
 static PendingActivity *
 take_activity_offer(const TaskRow *task, ExecutionState **state, bool *obsolete)
 {
 	PendingActivity *activity;
 
-	*obsolete = false;
+	*obsolete = true;
 	*state = store_load_run(&task->key, LOCK_NONE);
 	if (*state == NULL || !state_is_open(*state))
 	{
-		*obsolete = true;
 		store_delete_orphan_activity(&task->key, task->event_id);
 		return NULL;
 	}
-	activity = store_load_activity(*state, task->event_id, LOCK_SKIP);
-	if (activity == NULL)
-	{
-		*obsolete = store_load_activity(*state, task->event_id, LOCK_NONE) == NULL;
+	activity = store_load_activity(*state, task->event_id, LOCK_NONE);
+	if (activity == NULL || !activity_offer_is_good(activity, task))
 		return NULL;
-	}
-	if (!activity->state->started && activity->state->pause == NULL &&
-		activity->state->stamp == task->stamp)
-		return activity;
-	*obsolete = true;
-	return NULL;
+	(*state)->activities = NIL;
+	activity = store_load_activity(*state, task->event_id, LOCK_SKIP);
+	*obsolete = activity != NULL && !activity_offer_is_good(activity, task);
+	return *obsolete ? NULL : activity;
 }
 
 /* As poll_workflow(); locks no run, so that its siblings and signals go on. */
