@@ -153,12 +153,20 @@ missing_attributes_cause(Pb__CommandType type)
  * core_execute_command -- one command of a completion.
  *
  * False with the reason in "error" if it is refused; the transition must be
- * thrown away then.
+ * thrown away then.  A command that closes the workflow is refused whatever it
+ * says while there are events that the worker has not seen; the mark that this
+ * leaves keeps new signals away until the next attempt has ended.
  */
 bool
 core_execute_command(Transition *transition, const Pb__Command *command,
 					 CommandContext *context, CommandError *error)
 {
+	if (closes(command->command_type) && context->unseen > 0)
+	{
+		error->cause = CAUSE(UNHANDLED_COMMAND);
+		error->message = "UnhandledCommand";
+		return false;
+	}
 	if (command->attributes_case != attributes_case(command->command_type))
 		return command_refuse(error, missing_attributes_cause(command->command_type),
 							  "command attributes are not set");

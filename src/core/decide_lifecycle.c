@@ -218,19 +218,12 @@ close_canceled(Transition *transition, const Pb__Command *command, CommandContex
 /*
  * core_close_by_command -- the workflow completes, fails or is cancelled.
  *
- * Refused while there are events that the worker has not seen; the mark then
- * keeps new signals away until the next attempt has ended.
+ * There are no events that the worker has not seen.
  */
 bool
 core_close_by_command(Transition *transition, const Pb__Command *command,
 					  CommandContext *context, CommandError *error)
 {
-	if (context->unseen > 0)
-	{
-		error->cause = CAUSE(UNHANDLED_COMMAND);
-		error->message = "UnhandledCommand";
-		return false;
-	}
 	switch (command->attributes_case)
 	{
 		case PB__COMMAND__ATTRIBUTES_COMPLETE_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES:

@@ -11,6 +11,8 @@
 #define SEARCH_ATTRIBUTE_VALUE_LIMIT (2 * 1024)
 #define SEARCH_ATTRIBUTES_LIMIT (40 * 1024)
 
+#define NIL_ENCODING "binary/null"
+
 #define TYPE(name) PB__INDEXED_VALUE_TYPE__INDEXED_VALUE_TYPE_##name
 
 /* Names that the engine sets itself. */
@@ -268,6 +270,23 @@ core_upsert_search_attributes(Transition *transition, const Pb__Command *command
 	return command_refuse(error, CAUSE(BAD_SEARCH_ATTRIBUTES), problem);
 }
 
+/* Nothing at all; data may be empty, as that of an empty string is. */
+static bool
+is_nil(const Pb__Payload *payload)
+{
+	if (payload == NULL || (payload->n_metadata == 0 && payload->data.len == 0))
+		return true;
+	for (size_t i = 0; i < payload->n_metadata; i++)
+	{
+		const Pb__Payload__MetadataEntry *entry = payload->metadata[i];
+
+		if (strcmp(entry->key, "encoding") == 0 && entry->value.len == strlen(NIL_ENCODING) &&
+			memcmp(entry->value.data, NIL_ENCODING, entry->value.len) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool
 core_modify_properties(Transition *transition, const Pb__Command *command,
 					   CommandContext *context, CommandError *error)
@@ -290,7 +309,7 @@ core_modify_properties(Transition *transition, const Pb__Command *command,
 
 		change->name = memo->fields[i]->key;
 		change->payload = memo->fields[i]->value;
-		if (change->payload != NULL && change->payload->data.len == 0)
+		if (is_nil(change->payload))
 			change->payload = NULL;
 		transition->memo = lappend(transition->memo, change);
 	}

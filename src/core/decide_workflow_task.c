@@ -182,7 +182,7 @@ core_start_workflow_task(Transition *transition, const char *queue, const char *
 	{
 		state->run->task_attempt = 1;
 		transition_append(transition,
-						  scheduled_event(state, state->run->sticky_queue, task->scheduled_time, 1,
+						  scheduled_event(state, state->run->sticky_queue, transition->now, 1,
 										  state->info->task_timeout));
 		task = state->run->workflow_task;
 	}
