@@ -161,6 +161,25 @@ AS 'MODULE_PATHNAME', 'temporal_stat_workers';
 COMMENT ON FUNCTION temporal.stat_workers IS
 'Our background workers and what they have done.';
 
+CREATE FUNCTION temporal.stat_frontend(
+	OUT pid integer, OUT since timestamptz, OUT connections bigint, OUT parked_calls bigint,
+	OUT batches bigint, OUT calls bigint, OUT largest_batch bigint,
+	OUT execute_time double precision, OUT commit_time double precision)
+RETURNS SETOF record
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_stat_frontend';
+COMMENT ON FUNCTION temporal.stat_frontend IS
+'The processes of this database that serve gRPC: what they hold and have done since they began; times in milliseconds.';
+
+CREATE FUNCTION temporal.stat_rpc(
+	OUT pid integer, OUT method text, OUT calls bigint, OUT errors bigint,
+	OUT total_time double precision, OUT max_time double precision)
+RETURNS SETOF record
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_stat_rpc';
+COMMENT ON FUNCTION temporal.stat_rpc IS
+'gRPC methods and how often they were executed; a poll that waits is, each time it looks. Times in milliseconds, without the commit.';
+
 CREATE FUNCTION temporal.stat_pollers(
 	OUT namespace_id uuid, OUT queue_id bigint, OUT identity text, OUT last_access timestamptz)
 RETURNS SETOF record

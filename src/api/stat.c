@@ -18,14 +18,19 @@
 #include "utils/timestamp.h"
 
 #include "service/access.h"
+#include "service/service.h"
 #include "wake/process.h"
 #include "wake/wake.h"
 
 #define WORKER_COLUMNS 10
 #define POLLER_COLUMNS 4
+#define FRONTEND_COLUMNS 9
+#define RPC_COLUMNS 6
 
 PG_FUNCTION_INFO_V1(temporal_stat_workers);
 PG_FUNCTION_INFO_V1(temporal_pollers);
+PG_FUNCTION_INFO_V1(temporal_stat_frontend);
+PG_FUNCTION_INFO_V1(temporal_stat_rpc);
 
 /* An empty text is shown as NULL. */
 static void
@@ -110,6 +115,72 @@ temporal_pollers(PG_FUNCTION_ARGS)
 		values[2] = CStringGetTextDatum(poller.identity);
 		values[3] = TimestampTzGetDatum(poller.last_access);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+static Datum
+milliseconds(int64 microseconds)
+{
+	return Float8GetDatum(microseconds / 1000.0);
+}
+
+/* temporal.stat_frontend() -- the processes of this database that serve gRPC. */
+Datum
+temporal_stat_frontend(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	WakeServerStat stat;
+	int cursor = 0;
+
+	InitMaterializedSRF(fcinfo, 0);
+	while (wake_next_server(&cursor, &stat))
+	{
+		bool nulls[FRONTEND_COLUMNS] = {0};
+		Datum values[FRONTEND_COLUMNS] = {
+			Int32GetDatum(stat.pid),         TimestampTzGetDatum(stat.since),
+			Int64GetDatum(stat.connections), Int64GetDatum(stat.parked),
+			Int64GetDatum(stat.batches),     Int64GetDatum(stat.calls),
+			Int64GetDatum(stat.largest_batch), milliseconds(stat.execute_us),
+			milliseconds(stat.commit_us),
+		};
+
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+static void
+put_method(ReturnSetInfo *result, const WakeServerStat *server, int index)
+{
+	const WakeMethodStat *stat = &server->methods[index];
+	bool nulls[RPC_COLUMNS] = {0};
+	Datum values[RPC_COLUMNS] = {
+		Int32GetDatum(server->pid),
+		CStringGetTextDatum(service_method(index)->name),
+		Int64GetDatum(stat->calls),
+		Int64GetDatum(stat->errors),
+		milliseconds(stat->total_us),
+		milliseconds(stat->max_us),
+	};
+
+	if (stat->calls > 0)
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/* temporal.stat_rpc() -- what they were called for. */
+Datum
+temporal_stat_rpc(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	WakeServerStat stat;
+	int cursor = 0;
+
+	InitMaterializedSRF(fcinfo, 0);
+	while (wake_next_server(&cursor, &stat))
+	{
+		for (int i = 0; i < WAKE_SERVER_METHODS && service_method(i) != NULL; i++)
+			put_method(result, &stat, i);
 	}
 	return (Datum) 0;
 }

@@ -19,6 +19,8 @@
 
 bool guc_check_state = false;
 double guc_clock_offset = 0;
+int guc_grpc_keepalive_time = 60 * 1000;
+int guc_grpc_keepalive_timeout = 20 * 1000;
 char *guc_grpc_listen_addresses = "localhost";
 int guc_grpc_max_connections = 1000;
 int guc_grpc_max_message_size = 4 * 1024 * 1024;
@@ -38,6 +40,18 @@ int guc_sweep_interval = 5 * 60 * 1000;
 static void
 define_grpc(void)
 {
+	DefineCustomIntVariable("temporal.grpc_keepalive_time",
+							"Silence after which a client is asked whether it is still there.",
+							"Zero never asks.", &guc_grpc_keepalive_time, 60 * 1000, 0, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("temporal.grpc_keepalive_timeout",
+							"How long to wait for a client before its connection is closed.",
+							"For its first words, for an answer to the question whether it is "
+							"still there, and for it to read what it asked for.",
+							&guc_grpc_keepalive_timeout, 20 * 1000, 1000, INT_MAX, PGC_SIGHUP,
+							GUC_UNIT_MS, NULL, NULL, NULL);
+
 	DefineCustomStringVariable(
 		"temporal.grpc_listen_addresses", "Host names or addresses on which gRPC is served.",
 		"A list separated by commas. Callers are not authenticated yet, so only addresses of "

@@ -7,6 +7,8 @@
 
 extern bool guc_check_state;
 extern double guc_clock_offset;
+extern int guc_grpc_keepalive_time;
+extern int guc_grpc_keepalive_timeout;
 extern char *guc_grpc_listen_addresses;
 extern int guc_grpc_max_connections;
 extern int guc_grpc_max_message_size;

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "portability/instr_time.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -73,7 +74,7 @@ prepare(Call *call)
 
 	if (call->memory == NULL)
 		call->memory =
-			AllocSetContextCreate(frontend_memory, "temporal call", ALLOCSET_SMALL_SIZES);
+			AllocSetContextCreate(frontend_memory, "temporal call", ALLOCSET_START_SMALL_SIZES);
 	MemoryContextReset(call->memory);
 	MemoryContextSwitchTo(call->memory);
 	MemSet(&call->status, 0, sizeof(call->status));
@@ -101,9 +102,9 @@ meet_lock(Call *call, const ErrorData *error)
 {
 	TimestampTz now = clock_wall_now();
 
-	if (call->give_up == 0)
-		call->give_up = call->deadline == DT_NOEND ? now + LONGEST_LOCK_WAIT : call->deadline;
-	if (now < call->give_up)
+	if (call->locked_since == 0)
+		call->locked_since = now;
+	if (now < Min(call->deadline, call->locked_since + LONGEST_LOCK_WAIT))
 		call->outcome = OUTCOME_RETRY;
 	else
 		call->status = status_of_error(error, call);
@@ -114,7 +115,10 @@ static void
 execute(Call *call)
 {
 	ErrorData *error;
+	instr_time began;
+	instr_time took;
 
+	INSTR_TIME_SET_CURRENT(began);
 	prepare(call);
 	error = xact_guard(invoke, call);
 	if (error && status_is_lock(error))
@@ -135,6 +139,9 @@ execute(Call *call)
 		if (clock_wall_now() < call->give_up)
 			call->outcome = OUTCOME_WAIT;
 	}
+	INSTR_TIME_SET_CURRENT(took);
+	INSTR_TIME_SUBTRACT(took, began);
+	stat_call(call, INSTR_TIME_GET_MICROSEC(took));
 }
 
 static bool
@@ -199,7 +206,11 @@ run_transaction(void *arg)
 {
 	Batch *batch = arg;
 	int ready = batch->count;
+	instr_time began;
+	instr_time executed;
+	instr_time committed;
 
+	INSTR_TIME_SET_CURRENT(began);
 	if (!worker_begin("serving calls"))
 	{
 		batch->locked = true;
@@ -214,7 +225,12 @@ run_transaction(void *arg)
 			execute_chain(batch, call);
 	}
 	hand_off(batch);
+	INSTR_TIME_SET_CURRENT(executed);
 	worker_end();
+	INSTR_TIME_SET_CURRENT(committed);
+	INSTR_TIME_SUBTRACT(committed, executed);
+	INSTR_TIME_SUBTRACT(executed, began);
+	stat_batch(batch->count, INSTR_TIME_GET_MICROSEC(executed), INSTR_TIME_GET_MICROSEC(committed));
 	process_count(0, 0, batch->count);
 }
 
@@ -236,6 +252,7 @@ publish(Call *call)
 	{
 		case OUTCOME_ANSWER:
 			longpoll_leave(call);
+			call_forget_body(call);
 			MemoryContextSwitchTo(call->memory);
 			http2_answer(call);
 			break;
@@ -290,7 +307,11 @@ answer_at_once(Call *call)
 	if (call->memory != NULL)
 		return false;
 	prepare(call);
-	if (method_check(call))
+	if (connection_is_clogged(call->connection))
+		call->status = (Status) {GRPC_RESOURCE_EXHAUSTED, "too many answers wait to be read", NULL};
+	else if (call->deadline < clock_wall_now())
+		call->status = (Status) {GRPC_DEADLINE_EXCEEDED, "the deadline has passed", NULL};
+	else if (method_check(call))
 	{
 		if (call->method.service != NULL)
 			return false;

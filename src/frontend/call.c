@@ -18,7 +18,11 @@
 /* A stream that sends this many times what it may is reset. */
 #define MAX_DISCARDED 16
 
+/* Bytes of requests that are held altogether; a process must live with them. */
+#define MAX_BUFFERED ((size_t) 512 * 1024 * 1024)
+
 static dlist_head ready = DLIST_STATIC_INIT(ready);
+static size_t buffered = 0;
 
 /* call_new -- NULL when there is no memory. */
 Call *
@@ -47,9 +51,11 @@ call_drop(Call *call)
 		longpoll_unpark(call);
 	longpoll_leave(call);
 	dlist_delete(&call->of_connection);
+	if (call->phase == CALL_ANSWERED)
+		call->connection->unsent -= call->answer_len;
 	if (call->memory)
 		MemoryContextDelete(call->memory);
-	bytes_free(&call->body);
+	call_forget_body(call);
 	if (call->path)
 		pfree(call->path);
 	if (call->encoding)
@@ -119,6 +125,26 @@ discard(Call *call, size_t len)
 								  NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
+static bool
+append(Call *call, const uint8 *data, size_t len)
+{
+	size_t before = call->body.size;
+
+	if (buffered + len > MAX_BUFFERED ||
+		!bytes_append(call->connection->memory, &call->body, data, len))
+		return false;
+	buffered += call->body.size - before;
+	return true;
+}
+
+/* call_forget_body -- the request is not needed any more. */
+void
+call_forget_body(Call *call)
+{
+	buffered -= call->body.size;
+	bytes_free(&call->body);
+}
+
 /* call_body -- more bytes of the request. */
 void
 call_body(Call *call, const uint8 *data, size_t len)
@@ -128,7 +154,7 @@ call_body(Call *call, const uint8 *data, size_t len)
 
 	if (call->discarded > 0 || call->no_memory)
 		fitting = 0;
-	if (fitting > 0 && !bytes_append(call->connection->memory, &call->body, data, fitting))
+	if (fitting > 0 && !append(call, data, fitting))
 	{
 		call->no_memory = true;
 		fitting = 0;

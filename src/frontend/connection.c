@@ -17,16 +17,21 @@
 #include <unistd.h>
 
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
+#include "base/clock.h"
 #include "base/guc.h"
 #include "frontend/frontend.h"
 
 #define INPUT_SIZE (64 * 1024)
 #define OUTPUT_SIZE (64 * 1024)
+#define CHECK_INTERVAL (5 * USECS_PER_SEC)
+#define MAX_UNSENT (64 * 1024 * 1024)
 
 static dlist_head all = DLIST_STATIC_INIT(all);
 static dlist_head touched = DLIST_STATIC_INIT(touched);
 static int count = 0;
+static TimestampTz check_at = DT_NOBEGIN;
 
 /* connection_touch -- look after it at the end of this turn. */
 void
@@ -64,6 +69,8 @@ read_input(Connection *connection)
 		return;
 	if (len <= 0 || nghttp2_session_mem_recv(connection->session, input, len) != len)
 		connection->broken = true;
+	connection->heard_at = clock_wall_now();
+	connection->pinged = false;
 }
 
 static void
@@ -115,10 +122,15 @@ write_output(Connection *connection)
 						   connection->out.len - connection->out_sent, MSG_NOSIGNAL);
 
 		if (len > 0)
+		{
 			connection->out_sent += len;
+			connection->stuck_since = 0;
+		}
 		else if (errno == EAGAIN || errno == EWOULDBLOCK)
 		{
 			want_write(connection, true);
+			if (connection->stuck_since == 0)
+				connection->stuck_since = clock_wall_now();
 			return;
 		}
 		else if (errno != EINTR)
@@ -180,6 +192,7 @@ connection_open(int fd)
 	connection->memory = memory;
 	connection->source.fd = fd;
 	connection->source.serve = serve_connection;
+	connection->heard_at = clock_wall_now();
 	dlist_init(&connection->calls);
 	set_options(fd);
 	dlist_push_tail(&all, &connection->of_all);
@@ -187,6 +200,64 @@ connection_open(int fd)
 	connection->broken = !http2_start(connection);
 	frontend_watch_source(&connection->source, false, true);
 	connection_touch(connection);
+}
+
+int
+connection_count(void)
+{
+	return count;
+}
+
+/* connection_is_clogged -- do too many answers wait to be read? */
+bool
+connection_is_clogged(const Connection *connection)
+{
+	return connection->unsent > MAX_UNSENT;
+}
+
+/*
+ * Closes a connection whose client does not read, has not said a word, or does
+ * not answer our ping; sends a ping if it has been silent for long.
+ */
+static void
+check(Connection *connection, TimestampTz now)
+{
+	int64 time = guc_grpc_keepalive_time * INT64CONST(1000);
+	int64 timeout = guc_grpc_keepalive_timeout * INT64CONST(1000);
+	int64 silence = now - connection->heard_at;
+
+	if (connection->stuck_since != 0 && now - connection->stuck_since > timeout)
+		connection->broken = true;
+	else if (!connection->greeted && silence > timeout)
+		connection->broken = true;
+	else if (connection->pinged && silence > time + timeout)
+		connection->broken = true;
+	else if (!connection->pinged && time > 0 && silence > time)
+	{
+		nghttp2_submit_ping(connection->session, NGHTTP2_FLAG_NONE, NULL);
+		connection->pinged = true;
+	}
+	else
+		return;
+	connection_touch(connection);
+}
+
+/* connection_check_all -- every few seconds; when to call it again. */
+TimestampTz
+connection_check_all(void)
+{
+	TimestampTz now;
+	dlist_iter iter;
+
+	if (count == 0)
+		return DT_NOEND;
+	now = clock_wall_now();
+	if (now < check_at)
+		return check_at;
+	dlist_foreach(iter, &all)
+		check(dlist_container(Connection, of_all, iter.cur), now);
+	check_at = now + CHECK_INTERVAL;
+	return check_at;
 }
 
 /* connection_say_goodbye -- tells all clients that the server goes. */

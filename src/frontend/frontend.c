@@ -68,6 +68,7 @@ static long
 frontend_turn(void)
 {
 	long timeout = FOREVER_MS;
+	TimestampTz check_at;
 
 	if (guc_grpc_port == 0)
 		worker_leave(PROCESS_NOT_WANTED);
@@ -76,8 +77,12 @@ frontend_turn(void)
 	longpoll_wake();
 	serve_sources();
 	batch_run();
+	check_at = connection_check_all();
 	connection_look_after_touched();
-	return call_any_ready() ? 0 : clock_wall_ms_until(longpoll_next_time(), timeout);
+	stat_now();
+	if (call_any_ready())
+		return 0;
+	return clock_wall_ms_until(Min(check_at, longpoll_next_time()), timeout);
 }
 
 static void

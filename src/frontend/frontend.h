@@ -88,6 +88,11 @@ typedef struct Connection
 	dlist_head calls;
 	Bytes out; /* taken from nghttp2 and not sent yet */
 	size_t out_sent;
+	size_t unsent;           /* bytes of answers that nghttp2 has */
+	bool greeted;            /* the client has sent its settings */
+	bool pinged;             /* and we wait to hear of it */
+	TimestampTz heard_at;    /* times of day */
+	TimestampTz stuck_since; /* it does not read; 0: it does */
 } Connection;
 
 /* What calls look at while they wait. */
@@ -127,7 +132,8 @@ typedef struct Call
 	ServiceCall service;
 	void *request;
 	CallOutcome outcome;
-	int attempts; /* that met a lock */
+	int attempts;             /* that met a lock */
+	TimestampTz locked_since; /* first of them; 0: none */
 
 	/* Its wait. */
 	Channel *channel; /* also while it looks */
@@ -153,7 +159,10 @@ extern bool listener_keep_open(void);
 extern void connection_open(int fd);
 extern void connection_touch(Connection *connection);
 extern void connection_look_after_touched(void);
+extern bool connection_is_clogged(const Connection *connection);
+extern TimestampTz connection_check_all(void);
 extern void connection_say_goodbye(void);
+extern int connection_count(void);
 
 /* bytes.c */
 extern bool bytes_append(MemoryContext memory, Bytes *bytes, const void *data, size_t len);
@@ -171,6 +180,7 @@ extern void call_body(Call *call, const uint8 *data, size_t len);
 extern void call_ready(Call *call);
 extern Call *call_take_ready(void);
 extern bool call_any_ready(void);
+extern void call_forget_body(Call *call);
 
 /* grpc.c */
 extern bool grpc_parse_timeout(const char *text, int64 *microseconds);
@@ -200,8 +210,14 @@ extern Call *longpoll_next(const Call *call);
 extern bool longpoll_is_deaf(const Call *call);
 extern TimestampTz longpoll_next_time(void);
 extern void longpoll_end_all(void);
+extern int longpoll_count(void);
 
 /* batch.c */
 extern void batch_run(void);
+
+/* stat.c */
+extern void stat_call(const Call *call, int64 microseconds);
+extern void stat_batch(int calls, int64 execute_us, int64 commit_us);
+extern void stat_now(void);
 
 #endif /* TEMPORAL_FRONTEND_FRONTEND_H */

@@ -78,8 +78,10 @@ on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream_id, const 
 static int
 on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
+	Connection *connection = arg;
 	Call *call;
 
+	connection->greeted |= frame->hd.type == NGHTTP2_SETTINGS;
 	if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) ||
 		(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
 		return 0;
@@ -207,6 +209,7 @@ http2_answer(Call *call)
 	add_header(&headers, ":status", "200");
 	add_header(&headers, "content-type", CONTENT_TYPE);
 	call->phase = CALL_ANSWERED;
+	call->connection->unsent += call->answer_len;
 	if (!call->is_grpc || !call->is_post)
 		result = submit_refusal(call);
 	else if (call->status.code == GRPC_OK)

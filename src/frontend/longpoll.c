@@ -37,6 +37,7 @@ struct Channel
 static int compare_times(const pairingheap_node *a, const pairingheap_node *b, void *arg);
 
 static HTAB *channels;
+static int parked = 0;
 static pairingheap times = {.ph_compare = compare_times};
 
 static int
@@ -110,6 +111,7 @@ void
 longpoll_park(Call *call, TimestampTz wake_at)
 {
 	call->phase = CALL_PARKED;
+	parked++;
 	call->wake_at = wake_at;
 	call->timed = wake_at != DT_NOEND;
 	if (call->timed)
@@ -128,6 +130,13 @@ longpoll_unpark(Call *call)
 	if (call->channel)
 		dlist_delete(&call->of_phase);
 	call->phase = CALL_RUNNING;
+	parked--;
+}
+
+int
+longpoll_count(void)
+{
+	return parked;
 }
 
 /* longpoll_first -- the call that has been parked longest for this, or NULL. */

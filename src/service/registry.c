@@ -76,6 +76,13 @@ service_method(int index)
 	return index >= 0 && index < (int) lengthof(methods) ? &methods[index] : NULL;
 }
 
+/* service_method_index -- the other way round. */
+int
+service_method_index(const ServiceMethod *method)
+{
+	return method - methods;
+}
+
 const ServiceMethod *
 service_find_method(const char *name)
 {

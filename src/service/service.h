@@ -73,6 +73,7 @@ typedef struct ServiceMethod
 
 extern const ServiceMethod *service_find_method(const char *name);
 extern const ServiceMethod *service_method(int index);
+extern int	service_method_index(const ServiceMethod *method);
 
 /* Runs a method in the current transaction; see above for refusals. */
 extern ProtobufCMessage *service_call(ServiceCall *call, const ServiceMethod *method,

@@ -49,6 +49,7 @@ typedef struct WaiterServer
 {
 	int proc;            /* -1: free */
 	int first_signalled; /* -1: none */
+	WakeServerStat stat;
 } WaiterServer;
 
 /* "count" is read without the lock: nobody waits, nothing to do. */

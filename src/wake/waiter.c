@@ -436,6 +436,10 @@ become_server(void)
 		{
 			servers[i].proc = compat_my_proc_number();
 			servers[i].first_signalled = -1;
+			MemSet(&servers[i].stat, 0, sizeof(WakeServerStat));
+			servers[i].stat.database = MyDatabaseId;
+			servers[i].stat.pid = MyProcPid;
+			servers[i].stat.since = clock_wall_now();
 			my_server = i;
 		}
 	}
@@ -443,6 +447,38 @@ become_server(void)
 	if (my_server >= 0)
 		before_shmem_exit(server_on_exit, (Datum) 0);
 	return my_server >= 0;
+}
+
+/* wake_server_stat -- where this process counts. */
+WakeServerStat *
+wake_server_stat(void)
+{
+	static WakeServerStat nowhere;
+
+	if (!wake_available() || (my_server < 0 && !become_server()))
+		return &nowhere;
+	return &wake_shared.waiter_table->servers[my_server].stat;
+}
+
+/* wake_next_server -- copies what the next one counts, from *cursor = 0 on. */
+bool
+wake_next_server(int *cursor, WakeServerStat *stat)
+{
+	bool found = false;
+
+	if (!wake_available())
+		return false;
+	LWLockAcquire(wake_shared.waiter_lock, LW_SHARED);
+	while (!found && *cursor < WAKE_SERVERS)
+	{
+		WaiterServer *server = &wake_shared.waiter_table->servers[(*cursor)++];
+
+		found = server->proc >= 0 && server->stat.database == MyDatabaseId;
+		if (found)
+			*stat = server->stat;
+	}
+	LWLockRelease(wake_shared.waiter_lock);
+	return found;
 }
 
 int

@@ -119,6 +119,39 @@ extern void wake_raise_bound(uint64 queue_id, int64 created_at);
 extern void wake_note_claim(const WakeClaim *claim);
 extern int wake_take_lost_claims(WakeClaim *claims, int max_claims);
 
+/*
+ * What a process that subscribes counts, since it has begun.  It alone writes;
+ * whoever reads may see a call that is half counted.  The index of a method is
+ * the caller's affair.
+ */
+#define WAKE_SERVER_METHODS 64 /* more are not counted one by one */
+
+typedef struct WakeMethodStat
+{
+	int64 calls;
+	int64 errors;
+	int64 total_us;
+	int64 max_us;
+} WakeMethodStat;
+
+typedef struct WakeServerStat
+{
+	Oid database;
+	int pid;
+	TimestampTz since;
+	int64 connections;
+	int64 parked;
+	int64 batches;
+	int64 calls;
+	int64 largest_batch;
+	int64 execute_us;
+	int64 commit_us;
+	WakeMethodStat methods[WAKE_SERVER_METHODS];
+} WakeServerStat;
+
+extern WakeServerStat *wake_server_stat(void);
+extern bool wake_next_server(int *cursor, WakeServerStat *stat);
+
 /* Pollers of a queue. */
 extern void wake_note_poller(uint64 queue_id, const pg_uuid_t *namespace_id,
 							 const char *identity);

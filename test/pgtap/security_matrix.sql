@@ -63,6 +63,8 @@ FROM (VALUES
 	('preloaded', 'none', $$preloaded()$$, NULL),
 	('library_version', 'none', $$library_version()$$, NULL),
 	('stat_workers', 'none', $$stat_workers()$$, NULL),
+	('stat_frontend', 'none', $$stat_frontend()$$, NULL),
+	('stat_rpc', 'none', $$stat_rpc()$$, NULL),
 	-- clients
 	('start_workflow', 'client', $$start_workflow('t', namespace => '<ns>', task_queue => '<q>')$$, NULL),
 	('start_workflow_run', 'client', $$start_workflow_run('t', namespace => '<ns>', task_queue => '<q>')$$, NULL),

@@ -68,6 +68,7 @@ is(frontend_pid(), '', 'without a port there is no frontend');
 set_and_reload("temporal.grpc_port = $port");
 becomes(sub { answers($port) }, 'setting a port starts one');
 my $pid = frontend_pid();
+is(sql('SELECT pid FROM temporal.stat_frontend()'), $pid, 'it counts what it does');
 
 set_and_reload("temporal.grpc_port = $other_port");
 becomes(sub { answers($other_port) && !answers($port) }, 'it moves to another port');

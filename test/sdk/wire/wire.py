@@ -8,6 +8,7 @@ import socket
 import struct
 import sys
 import time
+import uuid
 
 from temporalio.api.common.v1 import GrpcStatus as Status
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
@@ -30,6 +31,11 @@ from tap import test
 
 INFO = WORKFLOW + "GetSystemInfo"
 HEALTH = "/grpc.health.v1.Health/"
+RUN = uuid.uuid4()
+
+
+def own(name):
+    return f"{RUN}-{name}"
 
 
 def server_is_well():
@@ -42,15 +48,15 @@ def namespace(name="default"):
 
 
 def poll(queue, kind=PollWorkflowTaskQueueRequest):
-    return kind(namespace="default", task_queue=TaskQueue(name=queue), identity="me").SerializeToString()
+    return kind(namespace="default", task_queue=TaskQueue(name=own(queue)), identity="me").SerializeToString()
 
 
 def start(queue, workflow_id, data=b"x"):
     request = StartWorkflowExecutionRequest(
-        namespace="default", workflow_id=workflow_id, request_id=workflow_id
+        namespace="default", workflow_id=own(workflow_id), request_id=own(workflow_id)
     )
     request.workflow_type.name = "T"
-    request.task_queue.name = queue
+    request.task_queue.name = own(queue)
     request.input.payloads.add().data = data
     return request.SerializeToString()
 
@@ -209,7 +215,7 @@ def a_poll_gets_what_is_started_later():
         assert client.call(WORKFLOW + "StartWorkflowExecution", start("later", "later")).status == 0
         answer = client.wait(stream)
         task = PollWorkflowTaskQueueResponse.FromString(answer.body[5:])
-        assert task.workflow_execution.workflow_id == "later" and len(task.history.events) == 3
+        assert task.workflow_execution.workflow_id == own("later") and len(task.history.events) == 3
 
 
 @test
@@ -223,7 +229,7 @@ def a_poll_that_was_reset_gets_nothing():
         client.send(stays, frame(poll("reset")))
         assert client.call(WORKFLOW + "StartWorkflowExecution", start("reset", "reset")).status == 0
         task = PollWorkflowTaskQueueResponse.FromString(client.wait(stays).body[5:])
-        assert task.workflow_execution.workflow_id == "reset"
+        assert task.workflow_execution.workflow_id == own("reset")
 
 
 @test
@@ -241,7 +247,7 @@ def tasks_go_to_as_many_polls_as_there_are():
             PollWorkflowTaskQueueResponse.FromString(client.wait(s).body[5:]).workflow_execution.workflow_id
             for s in polls
         }
-        assert ids == {f"many-{i}" for i in range(20)}
+        assert ids == {own(f"many-{i}") for i in range(20)}
 
 
 @test
@@ -310,7 +316,7 @@ def a_client_that_does_not_read_slows_nobody():
     with Client() as deaf, Client() as witness:
         assert deaf.call(WORKFLOW + "StartWorkflowExecution", start("deaf", "deaf", b"x" * 1900000)).status == 0
         request = GetWorkflowExecutionHistoryRequest(namespace="default")
-        request.execution.workflow_id = "deaf"
+        request.execution.workflow_id = own("deaf")
         deaf.h2.increment_flow_control_window(2**30)
         for _ in range(40):
             stream = deaf.start(WORKFLOW + "GetWorkflowExecutionHistory")
@@ -329,6 +335,28 @@ def idle_connections_cost_nothing():
     for client in idle:
         client.socket.close()
     server_is_well()
+
+
+@test
+def who_is_silent_is_asked_and_then_closed():
+    silent = socket.create_connection(address(), timeout=30)
+    client = Client()
+    client.call(INFO)
+    began = time.time()
+    while not client.closed:
+        data = client.socket.recv(65536)  # and no answer to a PING
+        client.closed = not data
+    assert 2 < time.time() - began < 30
+    assert silent.recv(65536) and not silent.recv(65536)
+
+
+@test
+def a_deadline_that_has_passed_is_an_answer():
+    with Client() as client:
+        stream = client.start(INFO, headers=[("grpc-timeout", "1m")])
+        time.sleep(0.05)
+        client.send(stream, frame(b""))
+        assert client.wait(stream).status == 4
 
 
 @test
