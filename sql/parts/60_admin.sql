@@ -64,7 +64,7 @@ CREATE PROCEDURE temporal.run(
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'temporal_run';
 COMMENT ON PROCEDURE temporal.run IS
-'Does due work in batches, with a commit after each, until nothing is due or, if it is to wait for more, until max_time has passed: for a pg_cron job where the library is not preloaded.';
+'Does due work, the functions of the current role included, in batches, with a commit after each, until nothing is due or, if it is to wait for more, until max_time has passed: for a pg_cron job where the library is not preloaded.';
 
 CREATE FUNCTION temporal.register_namespace(
 	name text,

@@ -39,6 +39,15 @@
 #define compat_create_wait_set(nevents) CreateWaitEventSet(TopMemoryContext, (nevents))
 #endif
 
+/* 17 lets a worker connect as a role that may not log in. */
+#if PG_VERSION_NUM >= 170000
+#define COMPAT_BYPASS_LOGIN BGWORKER_BYPASS_ROLELOGINCHECK
+#define COMPAT_NEEDS_LOGIN false
+#else
+#define COMPAT_BYPASS_LOGIN 0
+#define COMPAT_NEEDS_LOGIN true
+#endif
+
 /* 17 numbers processes in a variable of its own. */
 #if PG_VERSION_NUM >= 170000
 #define compat_my_proc_number() MyProcNumber

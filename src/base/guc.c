@@ -19,6 +19,7 @@
 
 bool guc_check_state = false;
 double guc_clock_offset = 0;
+int guc_executors = 2;
 int guc_grpc_keepalive_time = 60 * 1000;
 int guc_grpc_keepalive_timeout = 20 * 1000;
 char *guc_grpc_listen_addresses = "localhost";
@@ -32,6 +33,7 @@ int guc_history_size_limit = 50 * 1024 * 1024;
 int guc_keeper_batch_size = 200;
 int guc_lock_timeout = 10;
 int guc_notify_interval = 10;
+int guc_pass_timeout = 1000;
 int guc_probe_interval = 10 * 60;
 int guc_shared_queues = 4096;
 int guc_sweep_interval = 5 * 60 * 1000;
@@ -97,6 +99,11 @@ guc_define(void)
 							 &guc_clock_offset, 0, -HUNDRED_YEARS_IN_MS, HUNDRED_YEARS_IN_MS,
 							 PGC_SUSET, GUC_UNIT_MS | GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
 
+	DefineCustomIntVariable(
+		"temporal.executors", "Most processes that run registered functions.",
+		"They are started when functions are registered in a database, one role each; "
+		"with more roles than processes the roles take turns.",
+		&guc_executors, 2, 0, 64, PGC_SUSET, 0, NULL, NULL, NULL);
 	define_grpc();
 
 	DefineCustomIntVariable("temporal.heartbeat_limit",
@@ -136,6 +143,12 @@ guc_define(void)
 		"temporal.notify_interval", "Shortest time between two NOTIFY transactions of a keeper.",
 		"Queues that get work in the meantime are announced together.", &guc_notify_interval, 10, 0,
 		60 * 1000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("temporal.pass_timeout",
+							"Longest time that a workflow function may run without waiting.",
+							"Then it is cancelled and its workflow task fails. Zero: no limit.",
+							&guc_pass_timeout, 1000, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MS, NULL, NULL,
+							NULL);
 
 	DefineCustomIntVariable(
 		"temporal.probe_interval", "Time between two searches for databases with the extension.",

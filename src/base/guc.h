@@ -7,6 +7,7 @@
 
 extern bool guc_check_state;
 extern double guc_clock_offset;
+extern int guc_executors;
 extern int guc_grpc_keepalive_time;
 extern int guc_grpc_keepalive_timeout;
 extern char *guc_grpc_listen_addresses;
@@ -20,6 +21,7 @@ extern int guc_history_size_limit;
 extern int guc_keeper_batch_size;
 extern int guc_lock_timeout;
 extern int guc_notify_interval;
+extern int guc_pass_timeout;
 extern int guc_probe_interval;
 extern int guc_shared_queues;
 extern int guc_sweep_interval;

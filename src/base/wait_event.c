@@ -13,6 +13,7 @@
 #include "base/wait_event.h"
 
 static const char *const names[] = {
+	[WAIT_EVENT_EXECUTOR_MAIN] = "TemporalExecutorMain",
 	[WAIT_EVENT_FRONTEND_MAIN] = "TemporalFrontendMain",
 	[WAIT_EVENT_KEEPER_MAIN] = "TemporalKeeperMain",
 	[WAIT_EVENT_LAUNCHER_MAIN] = "TemporalLauncherMain",

@@ -1,26 +1,61 @@
 /*
  * runner.h
- *	  Running the functions that are registered, a task at a time.
+ *	  Running the functions that are registered.
  */
 #ifndef TEMPORAL_EXEC_RUNNER_H
 #define TEMPORAL_EXEC_RUNNER_H
 
-#include "service/registration.h"
+#include "exec/task.h"
 
 typedef enum RunOutcome
 {
 	RUN_NOTHING,				/* there was no task */
 	RUN_DONE,
-	RUN_LATER					/* there is one, and it cannot be done now */
+	RUN_LATER,					/* there is one, and it cannot be done now */
+	RUN_APART					/* it was taken, and must be done apart: see "apart" */
 } RunOutcome;
+
+/* Tasks that share a transaction. */
+typedef struct Batch
+{
+	bool		timed;			/* functions may take only so long */
+	int			done;
+	bool		held;			/* somebody holds a task that there was */
+	Task	   *apart;			/* to be done after the commit */
+} Batch;
 
 /*
  * Takes a task of the queue, runs its function and answers, all in the current
  * transaction; none of it has happened if the outcome is not RUN_DONE.
+ *
+ * What must not share a transaction is only taken, if the batch is timed: the
+ * caller commits that, and then does it.
  */
-extern RunOutcome runner_do_task(const ServiceQueue *queue);
+extern RunOutcome runner_do_task(const ServiceQueue *queue, Batch *batch);
 
-/* Is a function of ours under way in this process? */
-extern bool runner_is_busy(void);
+/* ---- loop.c ---- */
+
+/* How a process begins and ends its transactions. */
+typedef struct LoopTransaction
+{
+	bool		(*begin) (const char *activity);	/* false: not now */
+	ErrorData  *(*commit) (void);	/* its error, or NULL */
+	ErrorData  *(*attempt) (void (*body) (void *arg), void *arg);	/* in one of its own */
+} LoopTransaction;
+
+typedef struct Loop
+{
+	const LoopTransaction *transaction;
+	MemoryContext memory;		/* for one turn */
+	List	   *queues;			/* of ServiceQueue, in "memory" */
+	unsigned	next;			/* whose turn it is */
+	int			apart;			/* how many tasks to do each in its transaction */
+	bool		held;			/* look again soon */
+} Loop;
+
+extern void loop_init(Loop *loop, const LoopTransaction *transaction);
+
+/* Does some tasks, and commits; how many, -1 if it could not begin. */
+extern int	loop_turn(Loop *loop, int max_tasks);
 
 #endif							/* TEMPORAL_EXEC_RUNNER_H */

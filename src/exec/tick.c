@@ -1,7 +1,7 @@
 /*
  * tick.c
- *	  temporal.tick(): due work inside the caller's transaction; and
- *	  temporal.run(): in transactions of its own.
+ *	  Due work without background workers: temporal.tick() does it inside the
+ *	  caller's transaction, CALL temporal.run() in transactions of its own.
  */
 #include "postgres.h"
 
@@ -24,11 +24,22 @@ PG_FUNCTION_INFO_V1(temporal_run);
 /* How often run() looks for what has become due. */
 #define LOOK_INTERVAL USECS_PER_SEC
 
+static void
+check_idle(const char *name)
+{
+	if (call_is_busy())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("temporal.%s() cannot be called by a workflow or an activity", name)));
+}
+
+/* ---- tick ---- */
+
 /* Takes turns, so that no queue waits for another to become empty. */
 static int
 do_tasks(List *queues, int max_items)
 {
-	int			done = 0;
+	Batch		batch = {0};
 	bool		progress;
 
 	do
@@ -38,29 +49,29 @@ do_tasks(List *queues, int max_items)
 		progress = false;
 		foreach(cell, queues)
 		{
-			RunOutcome	outcome = done < max_items ? runner_do_task(lfirst(cell)) : RUN_NOTHING;
+			RunOutcome	outcome = RUN_NOTHING;
 
+			if (batch.done < max_items)
+				outcome = runner_do_task(lfirst(cell), &batch);
 			if (outcome == RUN_DONE)
-			{
 				progress = true;
-				done++;
-			}
 			if (outcome == RUN_LATER)
 				queues = foreach_delete_current(queues, cell);
 		}
 	} while (progress);
-	return done;
+	return batch.done;
 }
 
 /*
- * Does up to "max_items" of what is due; how many it did.
+ * temporal.tick(max_items integer) returns integer
  *
  * Functions run only if they are the session's own: what they leave for the
  * end of the transaction is run as whoever the session belongs to.
  */
-static int
-tick(int32 max_items)
+Datum
+temporal_tick(PG_FUNCTION_ARGS)
 {
+	int32		max_items = PG_GETARG_INT32(0);
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext own = AllocSetContextCreate(caller, "temporal tick", ALLOCSET_DEFAULT_SIZES);
 	int			done;
@@ -69,10 +80,7 @@ tick(int32 max_items)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("max_items must be positive")));
-	if (runner_is_busy())
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("temporal.tick() cannot be called by a workflow or an activity")));
+	check_idle("tick");
 	argument_prevent_read_only("temporal.tick()");
 	service_require_superadmin();
 	MemoryContextSwitchTo(own);
@@ -81,33 +89,80 @@ tick(int32 max_items)
 		done += do_tasks(service_served_queues(), max_items - done);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(own);
+	PG_RETURN_INT32(done);
+}
+
+/* ---- run ---- */
+
+static bool
+run_begin(const char *activity)
+{
+	xact_begin_user_step();
+	return true;
+}
+
+static ErrorData *
+run_commit(void)
+{
+	return xact_try_end_step();
+}
+
+static ErrorData *
+run_attempt(void (*body) (void *arg), void *arg)
+{
+	ErrorData  *error;
+	ErrorData  *commit_error;
+
+	xact_begin_user_step();
+	error = xact_guard(body, arg);
+	commit_error = xact_try_end_step();
+	return error != NULL ? error : commit_error;
+}
+
+static const LoopTransaction run_transaction = {run_begin, run_commit, run_attempt};
+
+/* One batch of timers, retries and effects. */
+static int
+run_due(int batch_size)
+{
+	int			done;
+
+	xact_begin_step();
+	service_require_superadmin();
+	service_tick(DT_NOBEGIN, batch_size, &done);
+	xact_end_step();
 	return done;
 }
 
-/* temporal.tick(max_items integer) returns integer */
-Datum
-temporal_tick(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_INT32(tick(PG_GETARG_INT32(0)));
-}
-
-/* temporal.run(max_time interval, batch_size integer, wait boolean) */
+/*
+ * temporal.run(max_time interval, batch_size integer, wait boolean)
+ *
+ * Until nothing is due any more or, with "wait", until the time is over.
+ */
 Datum
 temporal_run(PG_FUNCTION_ARGS)
 {
 	TimestampTz deadline = argument_deadline(fcinfo, 0);
-	int32		max_items = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
+	int32		batch_size = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
 	bool		wait = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
-	int			done;
+	bool		own = GetUserId() == GetSessionUserId();
+	Loop		loop;
 
+	if (batch_size <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("batch_size must be positive")));
+	check_idle("run");
 	argument_prevent_read_only("temporal.run()");
+	loop_init(&loop, &run_transaction);
 	xact_begin_procedure(fcinfo, "temporal.run()");
 	for (;;)
 	{
+		int			done = run_due(batch_size);
+
 		CHECK_FOR_INTERRUPTS();
-		xact_begin_user_step();
-		done = tick(max_items);
-		xact_end_step();
+		wake_check_client();
+		if (own)
+			done += loop_turn(&loop, batch_size);
 		if ((done == 0 && !wait) || clock_now() >= deadline)
 			break;
 		if (done == 0)

@@ -12,6 +12,7 @@
 #include "service/registration.h"
 #include "service/service.h"
 #include "utils/acl.h"
+#include "wake/wake.h"
 
 #define DEFAULT_QUEUE "default"
 
@@ -69,6 +70,8 @@ register_body(ServiceCall *call, void *arg)
 						registration->task_queue, kind_name(registration->kind), owner),
 				 errhint("All of them run as one role: use another task_queue.")));
 	store_put_registration(registration);
+	/* The keeper sees to it that somebody runs it. */
+	wake_mark_due(call->now);
 }
 
 void
@@ -98,6 +101,7 @@ unregister_body(ServiceCall *call, void *arg)
 				 errmsg("%s \"%s\" is not registered", kind_name(request->kind), request->name)));
 	check_owner(call, old->role_name, kind_name(request->kind), request->name);
 	store_delete_registration(old);
+	wake_mark_due(call->now);
 }
 
 void
@@ -186,4 +190,60 @@ service_served_queues(void)
 	service_begin(&call);
 	service_act(&call, served_body, &served);
 	return served;
+}
+
+typedef struct Roles
+{
+	bool		looking;
+	List	   *roles;
+} Roles;
+
+/* The entry of a role: rows come by role, so it is the last. */
+static FunctionRole *
+role_entry(Roles *roles, Oid role)
+{
+	FunctionRole *last = roles->roles != NIL ? llast(roles->roles) : NULL;
+
+	if (last != NULL && last->role == role)
+		return last;
+	last = palloc0(sizeof(FunctionRole));
+	last->role = role;
+	roles->roles = lappend(roles->roles, last);
+	return last;
+}
+
+static void
+roles_body(ServiceCall *call, void *arg)
+{
+	Roles	   *roles = arg;
+	ListCell   *cell;
+
+	if (!store_adopted())
+		return;
+	foreach(cell, store_all_served_queues())
+	{
+		const ServedQueue *row = lfirst(cell);
+		Oid			role = get_role_oid(row->role_name, true);
+		uint64		queue_id = ident_queue(&row->namespace_id, row->kind, row->task_queue);
+		FunctionRole *entry;
+
+		if (!OidIsValid(role))
+			continue;
+		entry = role_entry(roles, role);
+		entry->queues = ident_hash(entry->queues, &queue_id, sizeof(queue_id));
+		if (roles->looking && !entry->has_work)
+			entry->has_work = store_oldest_task(&row->namespace_id, row->kind, row->task_queue,
+												DT_NOBEGIN) != 0;
+	}
+}
+
+List *
+service_function_roles(bool looking)
+{
+	Roles		roles = {looking, NIL};
+	ServiceCall call;
+
+	service_begin(&call);
+	service_act(&call, roles_body, &roles);
+	return roles.roles;
 }

@@ -33,4 +33,15 @@ typedef struct ServiceQueue
 /* Of ServiceQueue: those of the current role. */
 extern List *service_served_queues(void);
 
+/* A role that has functions, as the keeper sees it. */
+typedef struct FunctionRole
+{
+	Oid			role;
+	uint64		queues;			/* a hash of the queues that it serves */
+	bool		has_work;		/* a task waits in one of them */
+} FunctionRole;
+
+/* Of FunctionRole: all that exist.  Looks for work only if "looking" says so. */
+extern List *service_function_roles(bool looking);
+
 #endif							/* TEMPORAL_SERVICE_REGISTRATION_H */

@@ -89,18 +89,9 @@ store_queue_owner(const pg_uuid_t *namespace_id, int kind, const char *task_queu
 	return store_run(&find, values, NULL) > 0 ? store_text(0, 1) : NULL;
 }
 
-/* store_served_queues -- of ServedQueue: what the functions of a role serve. */
-List *
-store_served_queues(const char *role_name)
+static List *
+queue_rows(uint64 n)
 {
-	static Statement list = {
-		"SELECT DISTINCT namespace_id, kind, task_queue FROM temporal.registration"
-		" WHERE role_name OPERATOR(pg_catalog.=) $1::pg_catalog.name"
-		" ORDER BY namespace_id, task_queue, kind",
-		1, {TEXTOID}
-	};
-	Datum		values[] = {text_datum(role_name)};
-	uint64		n = store_run(&list, values, NULL);
 	List	   *queues = NIL;
 
 	for (uint64 i = 0; i < n; i++)
@@ -110,9 +101,36 @@ store_served_queues(const char *role_name)
 		queue->namespace_id = store_uuid(i, 1);
 		queue->kind = store_int16(i, 2);
 		queue->task_queue = store_text(i, 3);
+		queue->role_name = store_text(i, 4);
 		queues = lappend(queues, queue);
 	}
 	return queues;
+}
+
+#define QUEUES_SQL \
+	"SELECT DISTINCT namespace_id, kind, task_queue, role_name::pg_catalog.text" \
+	" FROM temporal.registration"
+
+/* store_served_queues -- of ServedQueue: what the functions of a role serve. */
+List *
+store_served_queues(const char *role_name)
+{
+	static Statement list = {
+		QUEUES_SQL " WHERE role_name OPERATOR(pg_catalog.=) $1::pg_catalog.name ORDER BY 1, 3, 2",
+		1, {TEXTOID}
+	};
+	Datum		values[] = {text_datum(role_name)};
+
+	return queue_rows(store_run(&list, values, NULL));
+}
+
+/* store_all_served_queues -- the same of all roles, by role. */
+List *
+store_all_served_queues(void)
+{
+	static Statement list = {QUEUES_SQL " ORDER BY 4, 1, 3, 2", 0};
+
+	return queue_rows(store_run(&list, NULL, NULL));
 }
 
 /* store_put_registration -- in the place of one of that type name. */

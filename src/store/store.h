@@ -228,6 +228,7 @@ typedef struct ServedQueue
 	pg_uuid_t	namespace_id;
 	int			kind;
 	const char *task_queue;
+	const char *role_name;
 } ServedQueue;
 
 extern Registration *store_find_registration(const pg_uuid_t *namespace_id, int kind,
@@ -235,6 +236,7 @@ extern Registration *store_find_registration(const pg_uuid_t *namespace_id, int 
 extern const char *store_queue_owner(const pg_uuid_t *namespace_id, int kind,
 									 const char *task_queue);
 extern List *store_served_queues(const char *role_name);
+extern List *store_all_served_queues(void);
 extern void store_put_registration(const Registration *registration);
 extern void store_delete_registration(const Registration *registration);
 

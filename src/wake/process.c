@@ -2,7 +2,8 @@
  * process.c
  *	  Slots of our background workers.
  *
- * A slot belongs to a database and a kind of worker.  The launcher makes it
+ * A slot belongs to a database and a kind of worker, of executors there may be
+ * several, which the keeper of the database looks after.  The launcher makes it
  * (waiting or starting), the worker attaches to it (running) and leaves it
  * behind when it exits (gone), the launcher frees it or starts again.  Slot 0
  * is the launcher's.  A worker that was asked for by a launcher that has died
@@ -62,6 +63,7 @@ process_kind_name(ProcessKind kind)
 		[PROCESS_LAUNCHER] = "launcher",
 		[PROCESS_KEEPER] = "keeper",
 		[PROCESS_FRONTEND] = "frontend",
+		[PROCESS_EXECUTOR] = "executor",
 	};
 
 	return names[kind];
@@ -160,6 +162,9 @@ leave_slot(int code, Datum arg)
 	slot->info.pid = 0;
 	slot->info.state = PROCESS_GONE;
 	slot->info.exit = my_exit;
+	/* Nobody starts it again, and what failed is shown until it works. */
+	if (slot->info.kind == PROCESS_EXECUTOR && my_exit != PROCESS_FAILED)
+		slot->info.state = PROCESS_FREE;
 	unlock();
 
 	ConditionVariableBroadcast(&wake_shared.processes->gone);
@@ -437,6 +442,106 @@ process_prepare(Oid database, ProcessKind kind, uint32 *generation)
 	}
 	unlock();
 	return index;
+}
+
+/* The slot of an executor of our database that does not run; caller locks. */
+static bool
+is_spent(const ProcessSlot *slot, Oid database)
+{
+	const ProcessInfo *info = &slot->info;
+
+	return info->kind == PROCESS_EXECUTOR && info->database == database && slot->proc < 0 &&
+		(info->state == PROCESS_GONE || info->state == PROCESS_WAITING);
+}
+
+/*
+ * process_prepare_executor -- as process_prepare(), for one more executor.
+ */
+int
+process_prepare_executor(Oid role, uint32 *generation)
+{
+	int index = -1;
+
+	lock_exclusive();
+	for (int i = LAUNCHER_SLOT + 1;
+		 i < WAKE_PROCESSES && index < 0 && !hold_exists(MyDatabaseId); i++)
+	{
+		ProcessInfo *info = &slot_at(i)->info;
+
+		if (info->state != PROCESS_FREE)
+			continue;
+		MemSet(info, 0, sizeof(ProcessInfo));
+		info->database = MyDatabaseId;
+		info->kind = PROCESS_EXECUTOR;
+		info->role = role;
+		info->state = PROCESS_STARTING;
+		*generation = ++slot_at(i)->generation;
+		index = i;
+	}
+	unlock();
+	return index;
+}
+
+/* process_free_executors -- forgets those of our database that have ended. */
+void
+process_free_executors(void)
+{
+	lock_exclusive();
+	for (int i = LAUNCHER_SLOT + 1; i < WAKE_PROCESSES; i++)
+		if (is_spent(slot_at(i), MyDatabaseId))
+			slot_at(i)->info.state = PROCESS_FREE;
+	unlock();
+}
+
+/* process_ask_executor -- one of our database exits soon. */
+void
+process_ask_executor(int pid)
+{
+	lock_exclusive();
+	for (int i = LAUNCHER_SLOT + 1; i < WAKE_PROCESSES; i++)
+	{
+		ProcessSlot *slot = slot_at(i);
+
+		if (slot->proc < 0 || slot->info.pid != pid || slot->info.database != MyDatabaseId)
+			continue;
+		slot->leave = true;
+		SetLatch(&GetPGProcByNumber(slot->proc)->procLatch);
+	}
+	unlock();
+}
+
+/* process_wake_executors -- those of our database look at what is registered. */
+void
+process_wake_executors(void)
+{
+	lock_shared();
+	for (int i = LAUNCHER_SLOT + 1; i < WAKE_PROCESSES; i++)
+	{
+		ProcessSlot *slot = slot_at(i);
+
+		if (slot->proc >= 0 && slot->info.kind == PROCESS_EXECUTOR &&
+			slot->info.database == MyDatabaseId)
+			SetLatch(&GetPGProcByNumber(slot->proc)->procLatch);
+	}
+	unlock();
+}
+
+/* process_role -- the role that this executor works for. */
+Oid
+process_role(void)
+{
+	return slot_at(my_slot)->info.role;
+}
+
+/* process_forget_database -- it is gone, and nobody runs in it. */
+void
+process_forget_database(Oid database)
+{
+	lock_exclusive();
+	for (int i = LAUNCHER_SLOT + 1; i < WAKE_PROCESSES; i++)
+		if (is_spent(slot_at(i), database))
+			slot_at(i)->info.state = PROCESS_FREE;
+	unlock();
 }
 
 /* process_wait -- a worker that should run does not: the note says why. */

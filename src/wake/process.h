@@ -19,6 +19,7 @@ typedef enum ProcessKind
 	PROCESS_LAUNCHER,
 	PROCESS_KEEPER,
 	PROCESS_FRONTEND,
+	PROCESS_EXECUTOR,
 } ProcessKind;
 
 /* Life of a slot: waiting, then starting, then running, then gone. */
@@ -46,6 +47,7 @@ typedef struct ProcessInfo
 {
 	Oid database;
 	ProcessKind kind;
+	Oid role; /* of an executor, else InvalidOid */
 	ProcessState state;
 	ProcessExit exit;
 	int pid;
@@ -75,6 +77,12 @@ extern void process_error(const char *message);
 
 /* The keeper, which knows the settings of its database, asks for others. */
 extern void process_want(ProcessKind kind, bool wanted);
+/* The keeper, for the executors of its database. */
+extern int process_prepare_executor(Oid role, uint32 *generation);
+extern void process_free_executors(void);
+extern void process_ask_executor(int pid);
+extern void process_wake_executors(void);
+extern Oid process_role(void);
 
 /* The launcher. */
 extern void process_forget_unattached(void);
@@ -83,6 +91,7 @@ extern int process_prepare(Oid database, ProcessKind kind, uint32 *generation);
 extern void process_wait(int slot, const char *note);
 extern void process_free(int slot);
 extern void process_ask_to_leave(Oid database);
+extern void process_forget_database(Oid database);
 extern int process_take_pokes(Oid *databases);
 extern bool process_is_held(Oid database);
 extern bool process_is_wanted(Oid database, ProcessKind kind);

@@ -115,7 +115,20 @@ extern bool wake_take_signal(WakeKind *kind, uint64 *channel);
 extern int64 wake_lower_bound(uint64 queue_id);
 extern void wake_raise_bound(uint64 queue_id, int64 created_at);
 
-/* A claim that vanishes with its transaction is told to the keeper. */
+/*
+ * A claim that vanishes with its transaction is told to the keeper, and counts
+ * as an attempt that has failed.  Who takes many tasks in one transaction says
+ * whose fault a rollback is: that of each task, of a task that was alone in it
+ * and is not undone by itself, or of none.
+ */
+typedef enum WakeBlame
+{
+	WAKE_BLAME_EACH,
+	WAKE_BLAME_ALONE,
+	WAKE_BLAME_NONE,
+} WakeBlame;
+
+extern WakeBlame wake_set_blame(WakeBlame blame);
 extern void wake_note_claim(const WakeClaim *claim);
 extern int wake_take_lost_claims(WakeClaim *claims, int max_claims);
 

@@ -42,6 +42,7 @@ typedef struct BoundClaim
 typedef struct NotedClaim
 {
 	SubTransactionId subid;
+	WakeBlame blame;
 	WakeClaim claim;
 } NotedClaim;
 
@@ -56,6 +57,7 @@ typedef struct Array
 static Array marks;
 static Array bound_claims;
 static Array noted_claims;
+static WakeBlame blame_now = WAKE_BLAME_EACH;
 static TimestampTz earliest_due = DT_NOEND;
 static bool sweep_wanted = false;
 
@@ -194,6 +196,16 @@ xact_note_bound(uint64 queue_id, int64 bound)
 	claim->bound = bound;
 }
 
+/* wake_set_blame -- for the claims noted from now on; what it was before. */
+WakeBlame
+wake_set_blame(WakeBlame blame)
+{
+	WakeBlame before = blame_now;
+
+	blame_now = blame;
+	return before;
+}
+
 /* wake_note_claim -- if this transaction fails, the keeper hears of it. */
 void
 wake_note_claim(const WakeClaim *claim)
@@ -204,7 +216,15 @@ wake_note_claim(const WakeClaim *claim)
 		return;
 	noted = array_add(&noted_claims, sizeof(NotedClaim));
 	noted->subid = GetCurrentSubTransactionId();
+	noted->blame = blame_now;
 	noted->claim = *claim;
+}
+
+/* Is the rollback the fault of this task?  "alone": it was the only one. */
+static bool
+is_to_blame(const NotedClaim *noted, bool alone)
+{
+	return noted->blame == WAKE_BLAME_EACH || (noted->blame == WAKE_BLAME_ALONE && alone);
 }
 
 /*
@@ -216,6 +236,7 @@ undo_claims(SubTransactionId subid)
 {
 	BoundClaim *bounds = bound_claims.items;
 	NotedClaim *noted = noted_claims.items;
+	bool alone = subid == InvalidSubTransactionId && noted_claims.count == 1;
 	bool lost = false;
 
 	for (; bound_claims.count > 0 && bounds[bound_claims.count - 1].subid >= subid;
@@ -229,7 +250,12 @@ undo_claims(SubTransactionId subid)
 	for (; noted_claims.count > 0 && noted[noted_claims.count - 1].subid >= subid;
 		 noted_claims.count--)
 	{
-		claim_lost(&noted[noted_claims.count - 1].claim);
+		NotedClaim *last = &noted[noted_claims.count - 1];
+
+		/* The keeper then only wakes who waits for the task. */
+		if (!is_to_blame(last, alone))
+			last->claim.attempt = 0;
+		claim_lost(&last->claim);
 		lost = true;
 	}
 	if (lost)

@@ -1,6 +1,7 @@
 /*
  * keeper.c
  *	  The process that does what is due: timers, retries, effects, NOTIFY.
+ *	  It looks after the executors, too (pool.c).
  *
  * It sleeps until the earliest due time that it knows of: what its last tick
  * found, lowered by every commit since (database.c).  A sweep at the start and
@@ -25,6 +26,7 @@
 #include "base/guc.h"
 #include "service/tick.h"
 #include "wake/process.h"
+#include "worker/pool.h"
 #include "worker/worker.h"
 
 #define PREPARED_SWEEP_MS 1000
@@ -136,6 +138,17 @@ announce(void)
 	return true;
 }
 
+/* Looks after the executors; false as for tick(). */
+static bool
+attend_pool(void)
+{
+	if (!worker_begin("looking after executors"))
+		return false;
+	pool_attend();
+	worker_end();
+	return true;
+}
+
 /* How long there is nothing to do, unless somebody sets our latch. */
 static long
 sleep_ms(void)
@@ -143,6 +156,7 @@ sleep_ms(void)
 	long ms = clock_wall_ms_until(sweep_at, FOREVER_MS);
 
 	ms = clock_ms_until(database_due(), ms);
+	ms = pool_sleep_ms(ms);
 	if (database_has_work())
 		ms = clock_wall_ms_until(announce_at, ms);
 	return ms;
@@ -165,6 +179,10 @@ keeper_turn(void)
 		if (!tick(sweeping))
 			return WORKER_RETRY_MS;
 	}
+	/* What is registered may have changed, or an executor have ended. */
+	pool_look_soon();
+	if (pool_is_due() && !attend_pool())
+		return WORKER_RETRY_MS;
 	if (database_has_work() && announce_at <= now)
 	{
 		if (!announce())

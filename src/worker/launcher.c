@@ -289,6 +289,7 @@ dismiss(Database *database)
 	{
 		for (int k = 0; k < lengthof(worker_kinds); k++)
 			forget_handle(&database->plans[k]);
+		process_forget_database(database->oid);
 		hash_search(databases, &database->oid, HASH_REMOVE, NULL);
 	}
 }

@@ -68,11 +68,13 @@ typedef struct Extension
  * Plans are made once, maybe on empty tables, and have to be right for full
  * ones.  Some settings are newer than some servers.
  */
-static const struct
+typedef struct PinnedSetting
 {
 	const char *name;
 	const char *value;
-} pinned_settings[] = {
+} PinnedSetting;
+
+static const PinnedSetting pinned_settings[] = {
 	{"search_path", "pg_catalog, pg_temp"},
 	{"default_transaction_isolation", "read committed"},
 	{"default_transaction_read_only", "off"},
@@ -89,6 +91,17 @@ static const struct
 	{"plan_cache_mode", "auto"},
 };
 
+/* The same where functions of users run: theirs are the plans and the path. */
+static const PinnedSetting executor_settings[] = {
+	{"default_transaction_read_only", "off"},
+	{"default_transaction_deferrable", "off"},
+	{"session_replication_role", "origin"},
+	{"transaction_timeout", "0"},
+	{"idle_in_transaction_session_timeout", "0"},
+	{"row_security", "on"},
+};
+
+static bool runs_functions = false;
 static Extension extension;        /* the one that we work for */
 static bool check_owed = false;    /* it may have changed, and is locked */
 static MemoryContext turn_context; /* reset after each transaction */
@@ -119,19 +132,25 @@ find_extension(void)
 	return found;
 }
 
+static void
+pin(const PinnedSetting *setting)
+{
+	if (GetConfigOption(setting->name, true, false) != NULL)
+		SetConfigOption(setting->name, setting->value, PGC_SUSET, PGC_S_OVERRIDE);
+}
+
 /* worker_pin_settings -- sets what the surroundings must not change. */
 void
 worker_pin_settings(void)
 {
 	char lock_timeout[16];
 
+	for (int i = 0; runs_functions && i < lengthof(executor_settings); i++)
+		pin(&executor_settings[i]);
+	if (runs_functions)
+		return;
 	for (int i = 0; i < lengthof(pinned_settings); i++)
-	{
-		const char *name = pinned_settings[i].name;
-
-		if (GetConfigOption(name, true, false) != NULL)
-			SetConfigOption(name, pinned_settings[i].value, PGC_SUSET, PGC_S_OVERRIDE);
-	}
+		pin(&pinned_settings[i]);
 	pg_ltoa(guc_lock_timeout, lock_timeout);
 	SetConfigOption("lock_timeout", lock_timeout, PGC_SUSET, PGC_S_OVERRIDE);
 }
@@ -144,13 +163,13 @@ worker_leave(ProcessExit why)
 	proc_exit(0);
 }
 
-/* Works as the extension's owner from now on. */
+/* Finds the extension; works as its owner from now on, or as the role we are. */
 static void
 adopt_extension(void)
 {
 	StartTransactionCommand();
 	extension = find_extension();
-	if (OidIsValid(extension.oid))
+	if (OidIsValid(extension.oid) && !runs_functions)
 		SetSessionAuthorization(extension.owner, superuser_arg(extension.owner));
 	CommitTransactionCommand();
 
@@ -158,14 +177,8 @@ adopt_extension(void)
 		worker_leave(PROCESS_NO_EXTENSION);
 }
 
-/*
- * worker_start -- makes this process the worker that the launcher asked for.
- *
- * Comes back only if that worker is still wanted and the database has the
- * extension.
- */
-void
-worker_start(Datum arg, const char *name)
+static void
+start(Datum arg, const char *name)
 {
 	uint32 generation;
 	Oid database;
@@ -179,11 +192,38 @@ worker_start(Datum arg, const char *name)
 		proc_exit(0);
 	BackgroundWorkerUnblockSignals();
 
-	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+	BackgroundWorkerInitializeConnectionByOid(database, process_role(),
+											  runs_functions ? COMPAT_BYPASS_LOGIN : 0);
 	SetConfigOption("application_name", name, PGC_USERSET, PGC_S_OVERRIDE);
 	worker_pin_settings();
 	adopt_extension();
 	process_running();
+}
+
+/*
+ * worker_start -- makes this process the worker that the launcher asked for.
+ *
+ * Comes back only if that worker is still wanted and the database has the
+ * extension.
+ */
+void
+worker_start(Datum arg, const char *name)
+{
+	start(arg, name);
+}
+
+/*
+ * worker_start_executor -- the same for one that runs functions.
+ *
+ * It is connected as their owner, never as somebody else with the identity
+ * switched: what functions leave for the end of a transaction runs as whoever
+ * the session belongs to.
+ */
+void
+worker_start_executor(Datum arg, const char *name)
+{
+	runs_functions = true;
+	start(arg, name);
 }
 
 /*

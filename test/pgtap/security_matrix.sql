@@ -260,11 +260,11 @@ SELECT bag_eq($$SELECT name FROM m.statements WHERE kind = 'method'$$,
 
 -- -------------------------------------------------------------------- fixtures
 
-CREATE ROLE matrix_nobody;
-CREATE ROLE matrix_client;
-CREATE ROLE matrix_worker;
-CREATE ROLE matrix_viewer;
-CREATE ROLE matrix_admin;
+CREATE ROLE matrix_nobody LOGIN;
+CREATE ROLE matrix_client LOGIN;
+CREATE ROLE matrix_worker LOGIN;
+CREATE ROLE matrix_viewer LOGIN;
+CREATE ROLE matrix_admin LOGIN;
 DO $$
 DECLARE
 	role name;

@@ -296,7 +296,7 @@ SELECT isnt(current_setting('work_mem'), '77kB', 'for itself');
 
 \echo # functions of another role are not run
 
-CREATE ROLE shop_keeper;
+CREATE ROLE shop_keeper LOGIN;
 SELECT temporal.grant_usage('shop_keeper', 'default', 'worker') \g /dev/null
 GRANT ALL ON SCHEMA shop TO shop_keeper;
 GRANT ALL ON SCHEMA t TO shop_keeper;

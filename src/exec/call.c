@@ -1,0 +1,145 @@
+/*
+ * call.c
+ *	  Calling a function of a user, and what it may leave behind.
+ *
+ * A call is a subtransaction.  It ends when the function takes longer than it
+ * may: a timer then cancels the statement, as somebody with pg_cancel_backend()
+ * would, and again if the function goes on.  In a process of ours nothing that
+ * the function made for its session is left for the next one.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "commands/async.h"
+#include "commands/prepare.h"
+#include "commands/sequence.h"
+#include "exec/function.h"
+#include "exec/task.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "storage/lock.h"
+#include "store/xact.h"
+#include "utils/portal.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
+
+static bool busy = false;
+static volatile sig_atomic_t timed_out = false;
+
+bool
+call_is_busy(void)
+{
+	return busy;
+}
+
+/* ---- the time that a call may take ---- */
+
+static void
+cancel_statement(void)
+{
+	timed_out = true;
+	QueryCancelPending = true;
+	InterruptPending = true;
+	SetLatch(MyLatch);
+}
+
+/* The timer of the calls of this process. */
+static TimeoutId
+call_timer(void)
+{
+	static bool registered = false;
+	static TimeoutId timer;
+
+	if (!registered)
+		timer = RegisterTimeout(USER_TIMEOUT, cancel_statement);
+	registered = true;
+	return timer;
+}
+
+static void
+start_timer(int64 limit_ms)
+{
+	int			ms = (int) Min(limit_ms, INT_MAX);
+
+	timed_out = false;
+	if (limit_ms > 0)
+		enable_timeout_every(call_timer(),
+							 TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms), ms);
+}
+
+/* A cancel that came too late to be noticed is not for others. */
+static void
+stop_timer(int64 limit_ms)
+{
+	if (limit_ms <= 0)
+		return;
+	disable_timeout(call_timer(), false);
+	if (timed_out)
+		QueryCancelPending = false;
+}
+
+/* ---- what is left behind ---- */
+
+/* As DISCARD ALL, but for what the call's settings have been undone already. */
+static void
+discard_session(void)
+{
+	PortalHashTableDeleteAll();
+	DropAllPreparedStatements();
+	Async_UnlistenAll();
+	LockReleaseAll(USER_LOCKMETHOD, true);
+	ResetTempTableNamespace();
+	ResetSequenceCaches();
+}
+
+/* ---- the call ---- */
+
+static void
+call_body(void *arg)
+{
+	Call	   *call = arg;
+	ErrorContextCallback *outer = error_context_stack;
+
+	/* Where we were called from does not belong into a failure. */
+	error_context_stack = NULL;
+	if (call->pass != NULL && !call->registration->direct_sql)
+		XactReadOnly = true;	/* until the end of the subtransaction */
+	call->result = function_call(function_find(call->registration), call->input);
+	/* A function may have caught what should have ended it. */
+	if (call->pass != NULL)
+		pass_check_stop(call->pass);
+	error_context_stack = outer;
+}
+
+/*
+ * Somebody wants this process to stop: not the function's concern.  What goes
+ * on in a process of ours is the function.
+ */
+static bool
+is_real_cancel(const ErrorData *error, const Pass *pass)
+{
+	return failure_class(error) == ERROR_ENDS && !timed_out && !IsBackgroundWorker &&
+		(pass == NULL || pass->stop == STOP_NONE || strstr(error->message, pass->reason) == NULL);
+}
+
+ErrorData *
+call_guarded(Call *call)
+{
+	ErrorData  *error;
+
+	busy = true;
+	pass_current = call->pass;
+	start_timer(call->limit_ms);
+	error = xact_guard(call_body, call);
+	stop_timer(call->limit_ms);
+	pass_current = NULL;
+	busy = false;
+	if (error != NULL && is_real_cancel(error, call->pass))
+		ReThrowError(error);
+	call->timed_out = error != NULL && timed_out && error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
+		(call->pass == NULL || call->pass->stop == STOP_NONE);
+	if (IsBackgroundWorker)
+		discard_session();
+	return error;
+}

@@ -1,0 +1,169 @@
+/*
+ * loop.c
+ *	  Turns of a process that runs functions: many tasks in one transaction.
+ *
+ * A commit may fail for what one of the tasks has done, and takes the others
+ * with it.  All are put back then, and so many tasks are done apart: taking
+ * one is committed, then the function and its completion, and if that fails
+ * the failure is reported.  Tasks with effects elsewhere are always done so.
+ *
+ * Queues take turns, so that none waits for another to become empty, and a
+ * transaction is kept short, so that who waits for its commit need not wait
+ * for what follows.
+ */
+#include "postgres.h"
+
+#include "base/clock.h"
+#include "exec/runner.h"
+#include "miscadmin.h"
+#include "storage/proc.h"
+#include "utils/memutils.h"
+
+#define BATCH_US (20 * 1000)
+/* Readers pay for each subtransaction beyond 64. */
+#define BATCH_SUBTRANSACTIONS 56
+
+void
+loop_init(Loop *loop, const LoopTransaction *transaction)
+{
+	memset(loop, 0, sizeof(*loop));
+	loop->transaction = transaction;
+	loop->memory = AllocSetContextCreate(CurrentMemoryContext, "temporal loop",
+										 ALLOCSET_DEFAULT_SIZES);
+}
+
+/* ---- a task in its own transactions ---- */
+
+static void
+do_apart(void *arg)
+{
+	task_do(arg);
+}
+
+typedef struct Report
+{
+	const Task *task;
+	const ErrorData *error;
+} Report;
+
+static void
+report(void *arg)
+{
+	const Report *to = arg;
+
+	task_fail(to->task, to->error);
+}
+
+/* A task that is gone (timed out, workflow closed) has nobody who waits. */
+static bool
+is_gone(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_TEMPORAL_TASK_NOT_FOUND ||
+		error->sqlerrcode == ERRCODE_TEMPORAL_NOT_FOUND;
+}
+
+/* Does a task whose taking is committed. */
+static void
+finish_apart(Loop *loop, Task *task)
+{
+	ErrorData  *error = loop->transaction->attempt(do_apart, task);
+	Report		to = {task, error};
+
+	if (error == NULL || is_gone(error))
+		return;
+	error = loop->transaction->attempt(report, &to);
+	if (error != NULL && !is_gone(error))
+		ereport(LOG,
+				(errmsg("could not report the failure of a task of queue \"%s\": %s",
+						task->queue->name, error->message)));
+}
+
+/* ---- batches ---- */
+
+static bool
+is_full(const Batch *batch, int max_tasks, TimestampTz begun)
+{
+	return batch->apart != NULL || batch->done >= max_tasks ||
+		MyProc->subxidStatus.count >= BATCH_SUBTRANSACTIONS ||
+		clock_wall_now() - begun >= BATCH_US;
+}
+
+/* Goes round the queues until all are empty or the batch is full. */
+static void
+fill(Loop *loop, Batch *batch, int max_tasks)
+{
+	TimestampTz begun = clock_wall_now();
+	int			n = list_length(loop->queues);
+	int			idle = 0;
+
+	while (idle < n && !is_full(batch, max_tasks, begun))
+	{
+		const ServiceQueue *queue = list_nth(loop->queues, loop->next++ % n);
+
+		if (runner_do_task(queue, batch) == RUN_DONE)
+			idle = 0;
+		else
+			idle++;
+	}
+}
+
+/* Takes one task and commits that, then does it. */
+static int
+turn_apart(Loop *loop)
+{
+	int			n = list_length(loop->queues);
+	Task		task = {0};
+	bool		taken = false;
+
+	for (int i = 0; i < n && !taken; i++)
+	{
+		memset(&task, 0, sizeof(task));
+		task.queue = list_nth(loop->queues, loop->next++ % n);
+		task.identity = GetUserNameFromId(GetUserId(), false);
+		task.timed = true;
+		taken = task_take(&task);
+		loop->held |= task.held;
+	}
+	loop->apart = taken ? loop->apart - 1 : 0;
+	if (loop->transaction->commit() != NULL || !taken)
+		return 0;
+	finish_apart(loop, &task);
+	return 1;
+}
+
+static int
+turn_batch(Loop *loop, int max_tasks)
+{
+	Batch		batch = {.timed = true};
+
+	fill(loop, &batch, max_tasks);
+	loop->held = batch.held;
+	if (loop->transaction->commit() != NULL)
+	{
+		loop->apart = batch.done + 1;
+		return batch.done;
+	}
+	if (batch.apart != NULL)
+	{
+		finish_apart(loop, batch.apart);
+		batch.done++;
+	}
+	return batch.done;
+}
+
+int
+loop_turn(Loop *loop, int max_tasks)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	int			done;
+
+	MemoryContextReset(loop->memory);
+	loop->held = false;
+	if (!loop->transaction->begin("running functions"))
+		return -1;
+	MemoryContextSwitchTo(loop->memory);
+	loop->queues = service_served_queues();
+	done = loop->apart > 0 ? turn_apart(loop) : turn_batch(loop, max_tasks);
+	MemoryContextSwitchTo(caller);
+	return done;
+}

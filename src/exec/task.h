@@ -1,0 +1,72 @@
+/*
+ * task.h
+ *	  One task of a function that is registered, from the poll to the answer.
+ */
+#ifndef TEMPORAL_EXEC_TASK_H
+#define TEMPORAL_EXEC_TASK_H
+
+#include "exec/pass.h"
+#include "service/registration.h"
+
+/* ---- call.c ---- */
+
+typedef struct Call
+{
+	const Registration *registration;
+	const Pb__Payloads *input;
+	Pass	   *pass;			/* of a workflow */
+	int64		limit_ms;		/* 0: none */
+	Jsonb	   *result;
+	bool		timed_out;
+} Call;
+
+/*
+ * Calls the function in a subtransaction; its error, or NULL.  Raises what is
+ * meant for this process and not for the function.
+ */
+extern ErrorData *call_guarded(Call *call);
+
+/* Is a function under way in this process? */
+extern bool call_is_busy(void);
+
+/* ---- workflow_task.c, activity_task.c ---- */
+
+typedef struct Task
+{
+	const ServiceQueue *queue;
+	const char *identity;
+	bool		timed;			/* functions may take only so long */
+	const Registration *registration;	/* NULL: there is none of that type */
+	Pb__PollWorkflowTaskQueueResponse *workflow;
+	Pb__PollActivityTaskQueueResponse *activity;
+	bool		held;			/* there is none to take, but others hold some */
+} Task;
+
+/* Takes a task; false if there is none. */
+extern bool workflow_task_take(Task *task);
+extern bool activity_task_take(Task *task);
+
+/* Calls the function and answers. */
+extern void workflow_task_do(const Task *task);
+extern void activity_task_do(const Task *task);
+
+/* Answers that the function, or the commit after it, has failed. */
+extern void workflow_task_fail(const Task *task, const ErrorData *error);
+extern void activity_task_fail(const Task *task, const ErrorData *error);
+
+/* ---- task.c ---- */
+
+extern bool task_take(Task *task);
+extern void task_do(const Task *task);
+extern void task_fail(const Task *task, const ErrorData *error);
+
+/*
+ * Runs a method with the patience of a background worker: whoever does not
+ * get a lock in time tries again later.
+ */
+extern ProtobufCMessage *task_invoke(Task *task, const char *method, const void *request);
+
+/* A failure of ours. */
+extern Pb__Failure *task_failure(const char *type, const char *message);
+
+#endif							/* TEMPORAL_EXEC_TASK_H */

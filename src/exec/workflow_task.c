@@ -1,0 +1,236 @@
+/*
+ * workflow_task.c
+ *	  Workflow tasks: a pass of the workflow's function.
+ *
+ * A pass writes nothing (or, if that is allowed, only together with the end of
+ * the workflow): it is rolled back when it stops.
+ */
+#include "postgres.h"
+
+#include "base/guc.h"
+#include "exec/task.h"
+#include "proto/payload.h"
+
+/* ---- the history ---- */
+
+/* All events up to the task in hand. */
+static Pb__HistoryEvent **
+read_history(const Task *task, size_t *n)
+{
+	Pb__GetWorkflowExecutionHistoryRequest request = PB__GET_WORKFLOW_EXECUTION_HISTORY_REQUEST__INIT;
+	const Pb__History *page = task->workflow->history;
+	ProtobufCBinaryData token = task->workflow->next_page_token;
+	Pb__HistoryEvent **events = palloc(page->n_events * sizeof(Pb__HistoryEvent *));
+
+	memcpy(events, page->events, page->n_events * sizeof(Pb__HistoryEvent *));
+	*n = page->n_events;
+	while (token.len > 0)
+	{
+		Pb__GetWorkflowExecutionHistoryResponse *response;
+
+		request.namespace_ = task->queue->namespace_name;
+		request.execution = task->workflow->workflow_execution;
+		request.next_page_token = token;
+		response = (Pb__GetWorkflowExecutionHistoryResponse *)
+			task_invoke(NULL, "GetWorkflowExecutionHistory", &request);
+		page = response->history;
+		events = repalloc(events, (*n + page->n_events) * sizeof(Pb__HistoryEvent *));
+		memcpy(events + *n, page->events, page->n_events * sizeof(Pb__HistoryEvent *));
+		*n += page->n_events;
+		token = response->next_page_token;
+	}
+	return events;
+}
+
+static Pass *
+task_pass(const Task *task)
+{
+	size_t		n;
+	Pb__HistoryEvent **events = read_history(task, &n);
+	Pass	   *pass = pass_new(CurrentMemoryContext, events, n, false);
+
+	pass->namespace_name = task->queue->namespace_name;
+	pass->task_queue = task->queue->name;
+	pass->workflow_id = task->workflow->workflow_execution->workflow_id;
+	pass->run_id = task->workflow->workflow_execution->run_id;
+	pass->workflow_type = task->workflow->workflow_type->name;
+	pass->attempt = task->workflow->attempt;
+	return pass;
+}
+
+/* ---- how a workflow ends ---- */
+
+static Pb__Command *
+complete_command(Jsonb *result)
+{
+	Pb__Command *command = pass_new_command(PB__COMMAND_TYPE__COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION);
+
+	command->attributes_case =
+		PB__COMMAND__ATTRIBUTES_COMPLETE_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES;
+	command->complete_workflow_execution_command_attributes =
+		proto_new(&pb__complete_workflow_execution_command_attributes__descriptor);
+	if (result != NULL)
+		command->complete_workflow_execution_command_attributes->result =
+			core_payloads(payload_from_jsonb(result));
+	return command;
+}
+
+static Pb__Command *
+cancel_command(void)
+{
+	Pb__Command *command = pass_new_command(PB__COMMAND_TYPE__COMMAND_TYPE_CANCEL_WORKFLOW_EXECUTION);
+
+	command->attributes_case =
+		PB__COMMAND__ATTRIBUTES_CANCEL_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES;
+	command->cancel_workflow_execution_command_attributes =
+		proto_new(&pb__cancel_workflow_execution_command_attributes__descriptor);
+	return command;
+}
+
+static Pb__Command *
+fail_command(const ErrorData *error)
+{
+	Pb__Command *command = pass_new_command(PB__COMMAND_TYPE__COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION);
+
+	command->attributes_case = PB__COMMAND__ATTRIBUTES_FAIL_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES;
+	command->fail_workflow_execution_command_attributes =
+		proto_new(&pb__fail_workflow_execution_command_attributes__descriptor);
+	command->fail_workflow_execution_command_attributes->failure = failure_of_error(error);
+	return command;
+}
+
+/* How an error that its function does not catch ends a workflow. */
+static Pb__Command *
+error_command(const Pass *pass, const ErrorData *error)
+{
+	bool		canceled = error->sqlerrcode == ERRCODE_TEMPORAL_CANCEL_REQUESTED ||
+		(pass->cancel_requested && error->sqlerrcode == ERRCODE_TEMPORAL_ACTIVITY_CANCELED);
+
+	return canceled ? cancel_command() : fail_command(error);
+}
+
+/* ---- answers ---- */
+
+static void
+complete_task(const Task *task, const Pass *pass)
+{
+	Pb__RespondWorkflowTaskCompletedRequest request =
+		PB__RESPOND_WORKFLOW_TASK_COMPLETED_REQUEST__INIT;
+	ListCell   *cell;
+
+	request.namespace_ = task->queue->namespace_name;
+	request.task_token = task->workflow->task_token;
+	request.identity = task->identity;
+	request.commands = palloc((list_length(pass->commands) + 1) * sizeof(Pb__Command *));
+	foreach(cell, pass->commands)
+		request.commands[request.n_commands++] = lfirst(cell);
+	task_invoke(NULL, "RespondWorkflowTaskCompleted", &request);
+}
+
+/*
+ * The task fails, not the workflow: once the function is mended it goes on.
+ *
+ * Only the first attempt is reported.  Those after it run into their timeout,
+ * which grows, lest the function be called without pause.
+ */
+static void
+fail_task(const Task *task, int cause, Pb__Failure *failure)
+{
+	Pb__RespondWorkflowTaskFailedRequest request = PB__RESPOND_WORKFLOW_TASK_FAILED_REQUEST__INIT;
+
+	if (task->workflow->attempt > 1)
+		return;
+	request.namespace_ = task->queue->namespace_name;
+	request.task_token = task->workflow->task_token;
+	request.identity = task->identity;
+	request.cause = cause;
+	request.failure = failure;
+	task_invoke(NULL, "RespondWorkflowTaskFailed", &request);
+}
+
+void
+workflow_task_fail(const Task *task, const ErrorData *error)
+{
+	fail_task(task, CAUSE(WORKFLOW_WORKER_UNHANDLED_FAILURE), failure_of_error(error));
+}
+
+static void
+fail_nondeterministic(const Task *task, const Pass *pass)
+{
+	fail_task(task, CAUSE(NON_DETERMINISTIC_ERROR),
+			  task_failure("NonDeterministicError",
+						   psprintf("workflow function is not deterministic: %s", pass->reason)));
+}
+
+/* Answers a task whose function has been called. */
+static void
+answer(const Task *task, Call *call, const ErrorData *error)
+{
+	Pass	   *pass = call->pass;
+
+	if (call->timed_out)
+	{
+		fail_task(task, CAUSE(WORKFLOW_WORKER_UNHANDLED_FAILURE),
+				  task_failure("Timeout", psprintf("workflow function neither waited nor returned within %d ms",
+												   (int) call->limit_ms)));
+		return;
+	}
+	if (pass->stop == STOP_NONE && error != NULL && failure_class(error) == ERROR_BUG)
+	{
+		workflow_task_fail(task, error);
+		return;
+	}
+	if (pass->stop == STOP_NONE)
+		pass_close(pass, error != NULL ? error_command(pass, error) : complete_command(call->result));
+	if (pass->stop == STOP_NONDETERMINISTIC)
+		fail_nondeterministic(task, pass);
+	else
+		complete_task(task, pass);
+}
+
+/* ---- from the poll to the answer ---- */
+
+bool
+workflow_task_take(Task *task)
+{
+	Pb__PollWorkflowTaskQueueRequest request = PB__POLL_WORKFLOW_TASK_QUEUE_REQUEST__INIT;
+	Pb__TaskQueue queue = PB__TASK_QUEUE__INIT;
+	Pb__PollWorkflowTaskQueueResponse *response;
+
+	queue.name = task->queue->name;
+	request.task_queue = &queue;
+	request.namespace_ = task->queue->namespace_name;
+	request.identity = task->identity;
+	response = (Pb__PollWorkflowTaskQueueResponse *)
+		task_invoke(task, "PollWorkflowTaskQueue", &request);
+	if (response->task_token.len == 0)
+		return false;
+	task->workflow = response;
+	task->registration = service_find_registration(task->queue->namespace_name,
+												   QUEUE_TYPE(WORKFLOW),
+												   response->workflow_type->name);
+	return true;
+}
+
+void
+workflow_task_do(const Task *task)
+{
+	Call		call = {.registration = task->registration};
+	ErrorData  *error;
+
+	if (call.registration == NULL)
+	{
+		fail_task(task, CAUSE(WORKFLOW_WORKER_UNHANDLED_FAILURE),
+				  task_failure("NotRegistered", psprintf("workflow type \"%s\" is not registered",
+														 task->workflow->workflow_type->name)));
+		return;
+	}
+	call.pass = task_pass(task);
+	call.input = call.pass->events[0]->workflow_execution_started_event_attributes->input;
+	call.limit_ms = task->timed ? guc_pass_timeout : 0;
+	error = call_guarded(&call);
+	if (error != NULL && call.pass->stop == STOP_NONE && !call.timed_out &&
+		failure_class(error) >= ERROR_AGAIN)
+		ReThrowError(error);
+	answer(task, &call, error);
+}

@@ -1,0 +1,286 @@
+/*
+ * pool.c
+ *	  The executors of a database, as its keeper looks after them.
+ *
+ * An executor works for one role.  As long as there are no more roles with
+ * functions than temporal.executors, every role has at least one and keeps it.
+ * With more roles they take turns: a role that has tasks and no executor gets
+ * the place of one that is idle or has been at work longest.
+ *
+ * An executor that has failed is started again after a pause.  The launcher
+ * does not know executors; when the keeper has died, its successor finds them
+ * at work.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "postmaster/bgworker.h"
+#include "utils/timestamp.h"
+
+#include "base/clock.h"
+#include "base/guc.h"
+#include "service/registration.h"
+#include "wake/process.h"
+#include "worker/pool.h"
+
+#define LOOK_MS 1000   /* not more often, and so often while roles wait */
+#define RETRY_MS 5000  /* after an executor has failed */
+#define TURN_MS 1000   /* how long a role may keep an executor that others want */
+#define FOREVER_MS (60 * 60 * 1000)
+#define MAX_EXECUTORS 64
+
+typedef struct Executors
+{
+	ProcessInfo infos[MAX_EXECUTORS]; /* those that run or start */
+	int count;
+	bool failed;
+} Executors;
+
+static TimestampTz look_at = DT_NOBEGIN; /* a time of day, as are all here */
+static TimestampTz looked_at = 0;
+static bool resting = false; /* some have failed: none is started before then */
+static TimestampTz start_at = DT_NOBEGIN;
+static uint64 seen; /* what was registered at the last look */
+
+bool
+pool_is_due(void)
+{
+	return look_at <= clock_wall_now();
+}
+
+void
+pool_look_soon(void)
+{
+	look_at = Min(look_at, looked_at + LOOK_MS * INT64CONST(1000));
+}
+
+long
+pool_sleep_ms(long limit)
+{
+	return clock_wall_ms_until(look_at, limit);
+}
+
+/* Those of our database. */
+static void
+find_executors(Executors *executors)
+{
+	ProcessInfo info;
+	int cursor = 0;
+
+	executors->count = 0;
+	executors->failed = false;
+	while (process_next(&cursor, &info) && executors->count < MAX_EXECUTORS)
+	{
+		if (info.kind != PROCESS_EXECUTOR || info.database != MyDatabaseId)
+			continue;
+		if (info.state == PROCESS_RUNNING || info.state == PROCESS_STARTING)
+			executors->infos[executors->count++] = info;
+		else
+			executors->failed = true;
+	}
+}
+
+static int
+count_of(const Executors *executors, Oid role)
+{
+	int count = 0;
+
+	for (int i = 0; i < executors->count; i++)
+		count += executors->infos[i].role == role;
+	return count;
+}
+
+static bool
+start_executor(Oid role)
+{
+	BackgroundWorker worker = {0};
+	uint32 generation;
+	int slot = process_prepare_executor(role, &generation);
+
+	if (slot < 0)
+		return false;
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	worker.bgw_notify_pid = MyProcPid;
+	worker.bgw_main_arg = Int32GetDatum(slot);
+	memcpy(worker.bgw_extra, &generation, sizeof(generation));
+	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "temporal executor for database %u",
+			 MyDatabaseId);
+	strlcpy(worker.bgw_type, "temporal executor", sizeof(worker.bgw_type));
+	strlcpy(worker.bgw_library_name, "temporal", sizeof(worker.bgw_library_name));
+	strlcpy(worker.bgw_function_name, "temporal_executor_main", sizeof(worker.bgw_function_name));
+	if (RegisterDynamicBackgroundWorker(&worker, NULL))
+		return true;
+	process_wait(slot, "no background worker slot is free, increase max_worker_processes");
+	return false;
+}
+
+/* The role that gets the next executor; InvalidOid if none needs one. */
+static Oid
+neediest(const Executors *executors, List *roles)
+{
+	Oid best = InvalidOid;
+	int fewest = 0;
+	ListCell *cell;
+
+	foreach(cell, roles)
+	{
+		const FunctionRole *role = lfirst(cell);
+		int count = count_of(executors, role->role);
+
+		/* With too many roles only those that have work. */
+		if (list_length(roles) > guc_executors && (count > 0 || !role->has_work))
+			continue;
+		if (!OidIsValid(best) || count < fewest)
+		{
+			best = role->role;
+			fewest = count;
+		}
+	}
+	return best;
+}
+
+static bool
+has_work(List *roles, Oid role)
+{
+	ListCell *cell;
+
+	foreach(cell, roles)
+		if (((const FunctionRole *) lfirst(cell))->role == role)
+			return ((const FunctionRole *) lfirst(cell))->has_work;
+	return false;
+}
+
+/* May its place be given to another role? */
+static bool
+is_free(const Executors *executors, const ProcessInfo *info, bool crowded)
+{
+	if (info->state != PROCESS_RUNNING)
+		return false;
+	if (count_of(executors, info->role) > 1)
+		return true;
+	return crowded && clock_wall_now() - info->started >= TURN_MS * INT64CONST(1000);
+}
+
+/* Is "a" to go rather than "b"?  Who is idle, then who has been here longer. */
+static bool
+goes_first(List *roles, const ProcessInfo *a, const ProcessInfo *b)
+{
+	if (has_work(roles, a->role) != has_work(roles, b->role))
+		return has_work(roles, b->role);
+	return a->started < b->started;
+}
+
+/* Asks one to leave whose place is wanted. */
+static void
+make_room(const Executors *executors, List *roles, bool crowded)
+{
+	const ProcessInfo *chosen = NULL;
+
+	for (int i = 0; i < executors->count; i++)
+	{
+		const ProcessInfo *info = &executors->infos[i];
+
+		if (is_free(executors, info, crowded) &&
+			(chosen == NULL || goes_first(roles, info, chosen)))
+			chosen = info;
+	}
+	if (chosen != NULL)
+		process_ask_executor(chosen->pid);
+}
+
+/* Has a role that needs an executor none at all? */
+static bool
+lacks_executor(const Executors *executors, List *roles)
+{
+	Oid role = neediest(executors, roles);
+
+	return guc_executors > 0 && executors->count >= guc_executors && OidIsValid(role) &&
+		count_of(executors, role) == 0;
+}
+
+/* Those above the limit have to go. */
+static void
+dismiss(const Executors *executors)
+{
+	for (int i = Max(guc_executors, 0); i < executors->count; i++)
+		if (executors->infos[i].state == PROCESS_RUNNING)
+			process_ask_executor(executors->infos[i].pid);
+}
+
+static void
+start_missing(Executors *executors, List *roles)
+{
+	while (executors->count < Min(guc_executors, MAX_EXECUTORS))
+	{
+		Oid role = neediest(executors, roles);
+
+		if (!OidIsValid(role))
+			return;
+		if (!start_executor(role))
+		{
+			start_at = clock_wall_now() + RETRY_MS * INT64CONST(1000);
+			return;
+		}
+		executors->infos[executors->count].role = role;
+		executors->infos[executors->count++].state = PROCESS_STARTING;
+	}
+}
+
+/* Is what is registered not what it was? */
+static bool
+has_changed(List *roles)
+{
+	uint64 hash = 1;
+	ListCell *cell;
+
+	foreach(cell, roles)
+		hash = ident_hash(hash, &((const FunctionRole *) lfirst(cell))->queues, sizeof(uint64));
+	if (hash == seen)
+		return false;
+	seen = hash;
+	return true;
+}
+
+/* After a failure nothing is started for a while, and one can see it. */
+static void
+rest(const Executors *executors, TimestampTz now)
+{
+	if (executors->failed && !resting)
+	{
+		start_at = now + RETRY_MS * INT64CONST(1000);
+		resting = true;
+	}
+	else if (resting && start_at <= now)
+	{
+		process_free_executors();
+		resting = false;
+	}
+}
+
+void
+pool_attend(void)
+{
+	TimestampTz now = clock_wall_now();
+	List *roles = service_function_roles(false);
+	bool crowded = list_length(roles) > guc_executors && guc_executors > 0;
+	bool lacking;
+	Executors executors;
+
+	if (crowded)
+		roles = service_function_roles(true);
+	if (has_changed(roles))
+		process_wake_executors();
+	find_executors(&executors);
+	rest(&executors, now);
+	dismiss(&executors);
+	if (start_at <= now)
+		start_missing(&executors, roles);
+	lacking = lacks_executor(&executors, roles);
+	if (lacking)
+		make_room(&executors, roles, crowded);
+	looked_at = now;
+	look_at = now + (crowded || lacking || start_at > now ? LOOK_MS : FOREVER_MS) *
+		INT64CONST(1000);
+}

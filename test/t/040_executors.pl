@@ -1,0 +1,197 @@
+# Executors: processes that run registered functions by themselves.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf('postgresql.conf', q{
+shared_preload_libraries = 'temporal'
+max_worker_processes = 16
+restart_after_crash = on
+temporal.check_state = on
+});
+$node->start;
+
+sub sql
+{
+	return $node->safe_psql('postgres', $_[0]);
+}
+
+sub error_of
+{
+	my ($ret, $out, $err) = $node->psql('postgres', $_[0]);
+
+	return $err;
+}
+
+# Starts a workflow and waits for its result, or its failure.
+sub outcome
+{
+	my ($type, $input) = @_;
+	my $argument = defined $input ? "'$input'" : 'NULL';
+	my ($ret, $out, $err) = $node->psql('postgres',
+		"CALL temporal.execute_workflow('$type', $argument, timeout => '20 s')");
+
+	return $ret == 0 ? $out : $err;
+}
+
+sub executors
+{
+	return sql(q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'temporal executor'});
+}
+
+sql(q{
+	CREATE EXTENSION temporal;
+	CREATE SCHEMA app;
+	CREATE TABLE app.done (what text, who text DEFAULT session_user, at timestamptz DEFAULT clock_timestamp());
+	CREATE FUNCTION app.act(what text) RETURNS text LANGUAGE plpgsql AS $$
+	BEGIN
+		INSERT INTO app.done VALUES (what);
+		RETURN what || ' as ' || session_user;
+	END $$;
+	CREATE FUNCTION app.flow(what text) RETURNS text LANGUAGE plpgsql AS $$
+	BEGIN
+		RETURN temporal.execute_activity('act', what, result => what);
+	END $$;
+});
+is(executors(), '0', 'without registrations there are no executors');
+sql(q{SELECT temporal.register_workflow('app.flow'), temporal.register_activity('app.act')});
+$node->poll_query_until('postgres', q{SELECT count(*) = 2 FROM pg_stat_activity WHERE backend_type = 'temporal executor'})
+	or die 'executors did not start';
+is(sql(q{SELECT count(*) FROM temporal.stat_workers() WHERE kind = 'executor' AND state = 'running'}), '2', 'they are listed');
+like(outcome('flow', '"a"'), qr/"a as postgres"/, 'a workflow runs by itself');
+
+note 'as the role that registered, and nobody else';
+
+sql(q{
+	CREATE ROLE keeper_of_shop LOGIN;
+	CREATE ROLE stranger NOLOGIN;
+	SELECT temporal.grant_usage('keeper_of_shop', 'default', 'worker'), temporal.grant_usage('keeper_of_shop', 'default', 'client');
+	SELECT temporal.grant_usage('stranger', 'default', 'worker');
+	CREATE SCHEMA shop AUTHORIZATION keeper_of_shop;
+	CREATE SCHEMA strange AUTHORIZATION stranger;
+	SET ROLE keeper_of_shop;
+	CREATE TABLE shop.seen (what text);
+	CREATE FUNCTION shop.who() RETURNS text LANGUAGE sql AS 'SELECT session_user || current_user';
+	CREATE FUNCTION shop.steal() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN (SELECT count(*)::text FROM app.done); END $$;
+	CREATE FUNCTION shop.rise() RETURNS text LANGUAGE plpgsql AS $$ BEGIN SET ROLE postgres; RETURN current_user; END $$;
+	CREATE FUNCTION shop.settle() RETURNS text LANGUAGE plpgsql AS $$ BEGIN SET search_path = shop; SET work_mem = '77kB'; CREATE TEMP TABLE mine ();
+		PERFORM pg_advisory_lock(7); EXECUTE 'DECLARE held CURSOR WITH HOLD FOR SELECT 1'; PREPARE p AS SELECT 1; RETURN 'settled'; END $$;
+	CREATE FUNCTION shop.left_over() RETURNS text LANGUAGE sql AS $$ SELECT concat_ws(',', current_setting('work_mem'), current_setting('search_path'),
+		to_regclass('pg_temp.mine'), (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'), (SELECT count(*) FROM pg_cursors),
+		(SELECT count(*) FROM pg_prepared_statements)) $$;
+	SELECT temporal.register_activity('shop.' || f, task_queue => 'shop', maximum_attempts => 1)
+		FROM unnest(ARRAY['who', 'steal', 'rise', 'settle', 'left_over']) f;
+	CREATE FUNCTION shop.call(name text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN temporal.execute_activity(name, result => name); END $$;
+	SELECT temporal.register_workflow('shop.call', task_queue => 'shop');
+	RESET ROLE;
+});
+like(outcome('call', '"who"'), qr/"keeper_of_shopkeeper_of_shop"/, 'a function runs in a session of its role');
+like(outcome('call', '"steal"'), qr/permission denied for schema app/, 'with the rights of that role');
+like(outcome('call', '"rise"'), qr/permission denied to set role "postgres"/, 'which it cannot leave');
+my $clean = outcome('call', '"left_over"');
+like(outcome('call', '"settle"'), qr/settled/, 'a function leaves things behind');
+is(outcome('call', '"left_over"'), $clean, 'of which the next one finds nothing');
+SKIP: {
+	skip 'PostgreSQL 17 lets workers connect as such a role', 1 if $node->pg_version >= 17;
+	like(error_of(q{SET ROLE stranger; CREATE FUNCTION strange.f() RETURNS text LANGUAGE sql AS 'SELECT 1';
+			SELECT temporal.register_activity('strange.f', task_queue => 'strange')}),
+		qr/role "stranger" cannot log in/, 'a role that cannot log in is told so');
+}
+
+note 'what fails, fails alone';
+
+sql(q{
+	CREATE TABLE app.parent (id integer PRIMARY KEY);
+	CREATE TABLE app.child (id integer REFERENCES app.parent DEFERRABLE INITIALLY DEFERRED);
+	CREATE FUNCTION app.adopt(id integer) RETURNS text LANGUAGE plpgsql AS $$
+	BEGIN
+		INSERT INTO app.child VALUES (id);
+		IF id > 0 THEN INSERT INTO app.parent VALUES (id); END IF;
+		RETURN 'adopted';
+	END $$;
+	CREATE FUNCTION app.nap(seconds double precision) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(seconds); RETURN 'slept'; END $$;
+	CREATE FUNCTION app.spin() RETURNS text LANGUAGE plpgsql AS $$ BEGIN LOOP END LOOP; END $$;
+	CREATE FUNCTION app.bug() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN app.none(); END $$;
+	CREATE FUNCTION app.family(id integer) RETURNS text LANGUAGE plpgsql AS $$
+		BEGIN RETURN temporal.execute_activity('adopt', id, maximum_attempts => 1, result => ''::text); END $$;
+	CREATE FUNCTION app.tired(seconds double precision) RETURNS text LANGUAGE plpgsql AS $$
+		BEGIN RETURN temporal.execute_activity('nap', seconds, start_to_close_timeout => '1 s', maximum_attempts => 1, result => ''::text); END $$;
+	CREATE FUNCTION app.outside(what text) RETURNS text LANGUAGE plpgsql AS $$
+	BEGIN
+		RETURN (SELECT state || attempt FROM temporal.pending_activities WHERE activity_type = 'outside');
+	END $$;
+	CREATE FUNCTION app.abroad() RETURNS text LANGUAGE plpgsql AS $$
+		BEGIN RETURN temporal.execute_activity('outside', 'x'::text, result => ''::text); END $$;
+	SELECT temporal.register_workflow('app.' || f) FROM unnest(ARRAY['family', 'tired', 'spin', 'bug', 'abroad']) f;
+	SELECT temporal.register_activity('app.adopt'), temporal.register_activity('app.nap'), temporal.register_activity('app.outside', transactional => false);
+});
+like(outcome('tired', '0.1'), qr/"slept"/, 'an activity takes its time');
+like(outcome('tired', '50'), qr/activity "nap" failed: activity function did not return within 1000 ms/, 'but not more than it may');
+like(outcome('abroad'), qr/"Started1"/, 'one with effects elsewhere is known to have begun');
+sql(q{SELECT temporal.start_workflow('spin', workflow_id => 'spin'), temporal.start_workflow('bug', workflow_id => 'bug');
+	SELECT temporal.start_workflow('family', i::text::jsonb, workflow_id => 'family ' || i) FROM generate_series(-3, 60) i});
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 60 FROM temporal.workflows WHERE workflow_id LIKE 'family%' AND status = 'Completed'}),
+	'beside one that never returns and one with a bug, all others complete');
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 4 FROM temporal.workflows WHERE workflow_id LIKE 'family%' AND status = 'Failed'}),
+	'those whose commit fails fail');
+like(error_of(q{SELECT temporal.workflow_result('family -1')}), qr/violates foreign key constraint/, 'for that reason');
+is(sql(q{SELECT count(*) = 60 AND min(id) = 1 FROM app.child}), 't', 'each has done its work once');
+is(sql(q{SELECT attributes #>> '{failure,message}' FROM temporal.history('bug') WHERE event_type = 'WorkflowTaskFailed'}),
+	'function app.none() does not exist', 'a bug fails the workflow task');
+$node->poll_query_until('postgres', q{SELECT EXISTS (SELECT FROM temporal.history('spin') WHERE event_type = 'WorkflowTaskFailed')});
+like(sql(q{SELECT attributes #>> '{failure,message}' FROM temporal.history('spin') WHERE event_type = 'WorkflowTaskFailed'}),
+	qr/neither waited nor returned within 1000 ms/, 'so does an endless loop');
+sql(q{SELECT temporal.terminate_workflow('spin'), temporal.terminate_workflow('bug')});
+
+note 'cancelled, killed';
+
+sql(q{SELECT temporal.start_workflow('tired', '0.9', workflow_id => 'cancelled')});
+$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'temporal executor' AND wait_event = 'PgSleep'});
+sql(q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE backend_type = 'temporal executor' AND wait_event = 'PgSleep'});
+like(error_of(q{CALL temporal.await_result('cancelled', '20 s')}), qr/canceling statement due to user request/, 'pg_cancel_backend() fails the attempt');
+
+sql(q{SELECT temporal.start_workflow('flow', to_jsonb('k' || i), workflow_id => 'k' || i) FROM generate_series(1, 300) i});
+my $pid = sql(q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'temporal executor' LIMIT 1});
+kill 'KILL', $pid;
+$node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back';
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 300 FROM temporal.workflows WHERE workflow_id LIKE 'k%' AND status = 'Completed'}),
+	'an executor is killed, and all workflows complete');
+is(sql(q{SELECT count(*) = 300 AND count(DISTINCT what) = 300 FROM app.done WHERE what LIKE 'k%'}), 't', 'each has done its work once');
+
+note 'how many there are';
+
+sql(q{
+	DO $$ DECLARE r text; BEGIN
+	FOREACH r IN ARRAY ARRAY['r1', 'r2', 'r3', 'r4'] LOOP
+		EXECUTE format('CREATE ROLE %1$s LOGIN; CREATE SCHEMA %1$s AUTHORIZATION %1$s', r);
+		PERFORM temporal.grant_usage(r, 'default', 'worker');
+		EXECUTE format('SET ROLE %s', r);
+		EXECUTE format('CREATE FUNCTION %1$s.%1$s() RETURNS text LANGUAGE sql AS %2$L', r, 'SELECT session_user');
+		PERFORM temporal.register_workflow(r || '.' || r, task_queue => r);
+		RESET ROLE;
+	END LOOP;
+	END $$;
+	SELECT temporal.start_workflow(r, workflow_id => r) FROM unnest(ARRAY['r1', 'r2', 'r3', 'r4']) r;
+});
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 4 FROM temporal.workflows WHERE workflow_id ~ '^r[1-4]$' AND status = 'Completed'}),
+	'with more roles than executors all have their turn');
+is(sql(q{SELECT string_agg(temporal.workflow_result(r) ->> 0, ' ') FROM unnest(ARRAY['r1', 'r4']) r}), 'r1 r4', 'each as itself');
+cmp_ok(executors(), '<=', 2, 'there are no more than allowed');
+sql('ALTER SYSTEM SET temporal.executors = 0');
+$node->reload;
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'temporal executor'}), 'they leave');
+sql('ALTER SYSTEM RESET temporal.executors');
+$node->reload;
+like(outcome('flow', '"again"'), qr/"again as postgres"/, 'they come back');
+sql(q{SELECT temporal.start_workflow('flow', '"last"')});
+sql('DROP EXTENSION temporal');
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'temporal executor'}),
+	'DROP EXTENSION ends them');
+
+done_testing();
