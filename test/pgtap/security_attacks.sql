@@ -247,7 +247,7 @@ SELECT ok(bool_or(p LIKE '%execution_state_pkey%') AND bool_or(p LIKE '%executio
 		AND NOT bool_or(p LIKE '%Seq Scan on execution%'), 'a run is found by its id')
 FROM t.plan($$SELECT * FROM temporal.workflows WHERE run_id = '01a20432-fb5a-7e86-87b1-0f1f9a429962'$$) p;
 SELECT is(count(*), 1::bigint, 'readable namespaces are asked for once a table')
-FROM t.plan($$SELECT * FROM temporal.execution WHERE workflow_id = 'ours77'$$) p WHERE p LIKE '%InitPlan%';
+FROM t.plan($$SELECT * FROM temporal.execution WHERE workflow_id = 'ours77'$$) p WHERE p ~ '^ *InitPlan'; -- 17 names it where it is used, too
 
 -- ------------------------------------------------------- a schema made ready
 
