@@ -168,5 +168,5 @@ temporal_listen(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("too many task queues are listened to"),
 				 errhint("Increase temporal.shared_queues.")));
-	PG_RETURN_TEXT_P(cstring_to_text(psprintf("temporal_%016" INT64_MODIFIER "x", queue_id)));
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf("temporal_%016llx", (unsigned long long) queue_id)));
 }

@@ -132,7 +132,7 @@ announce(void)
 	queues = palloc(MAX_NOTIFICATIONS * sizeof(uint64));
 	count = database_take_work(queues, MAX_NOTIFICATIONS);
 	for (int i = 0; i < count; i++)
-		Async_Notify(psprintf("temporal_%016" INT64_MODIFIER "x", queues[i]), NULL);
+		Async_Notify(psprintf("temporal_%016llx", (unsigned long long) queues[i]), NULL);
 	worker_end();
 	announce_at = clock_wall_now() + guc_notify_interval * INT64CONST(1000);
 	return true;
