@@ -33,14 +33,14 @@ describe_stats(const ServiceCall *call, int kind, const char *queue)
 	return stats;
 }
 
-static void
-describe_pollers(const ServiceCall *call, uint64 queue_id,
-				 Pb__DescribeTaskQueueResponse *response)
+static Pb__PollerInfo **
+describe_pollers(const ServiceCall *call, uint64 queue_id, size_t *n_pollers)
 {
 	WakePoller	poller;
 	int			cursor = 0;
 	List	   *pollers = NIL;
 	ListCell   *cell;
+	Pb__PollerInfo **infos;
 
 	while (wake_next_poller(&cursor, &poller))
 	{
@@ -53,9 +53,66 @@ describe_pollers(const ServiceCall *call, uint64 queue_id,
 		info->last_access_time = proto_timestamp(poller.last_access);
 		pollers = lappend(pollers, info);
 	}
-	response->pollers = palloc((list_length(pollers) + 1) * sizeof(void *));
+	infos = palloc((list_length(pollers) + 1) * sizeof(void *));
+	*n_pollers = 0;
 	foreach(cell, pollers)
-		response->pollers[response->n_pollers++] = lfirst(cell);
+		infos[(*n_pollers)++] = lfirst(cell);
+	return infos;
+}
+
+static void
+check_type(int kind)
+{
+	if (kind != QUEUE_TYPE(WORKFLOW) && kind != QUEUE_TYPE(ACTIVITY) && kind != QUEUE_TYPE(NEXUS))
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
+				 errmsg("Invalid TaskQueueType.")));
+}
+
+static Pb__TaskQueueVersionInfo__TypesInfoEntry *
+describe_type(const ServiceCall *call, const Pb__DescribeTaskQueueRequest *request, int kind)
+{
+	const char *queue = request->task_queue->name;
+	Pb__TaskQueueVersionInfo__TypesInfoEntry *entry =
+		proto_new(&pb__task_queue_version_info__types_info_entry__descriptor);
+	Pb__TaskQueueTypeInfo *info = proto_new(&pb__task_queue_type_info__descriptor);
+
+	check_type(kind);
+	if (request->report_pollers)
+		info->pollers = describe_pollers(call, ident_queue(&call->namespace->id, kind, queue),
+										 &info->n_pollers);
+	if (request->report_stats)
+		info->stats = describe_stats(call, kind, queue);
+	entry->key = kind;
+	entry->value = info;
+	return entry;
+}
+
+/* What the CLI asks for: several types at once, or all, for each version of workers. */
+static void
+describe_versions(const ServiceCall *call, const Pb__DescribeTaskQueueRequest *request,
+				  Pb__DescribeTaskQueueResponse *response)
+{
+	static const Pb__TaskQueueType all[] = {QUEUE_TYPE(WORKFLOW), QUEUE_TYPE(ACTIVITY)};
+	Pb__DescribeTaskQueueResponse__VersionsInfoEntry *unversioned =
+		proto_new(&pb__describe_task_queue_response__versions_info_entry__descriptor);
+	Pb__TaskQueueVersionInfo *info = proto_new(&pb__task_queue_version_info__descriptor);
+	const Pb__TaskQueueType *types = request->task_queue_types;
+	size_t		count = request->n_task_queue_types;
+
+	if (count == 0)
+	{
+		types = all;
+		count = lengthof(all);
+	}
+	info->types_info = palloc(count * sizeof(void *));
+	for (size_t i = 0; i < count; i++)
+		info->types_info[info->n_types_info++] = describe_type(call, request, types[i]);
+	unversioned->key = "";
+	unversioned->value = info;
+	response->versions_info = palloc(sizeof(void *));
+	response->versions_info[0] = unversioned;
+	response->n_versions_info = 1;
 }
 
 ProtobufCMessage *
@@ -67,12 +124,15 @@ service_describe_task_queue(ServiceCall *call, const void *message)
 	int			kind = request->task_queue_type == 0 ? QUEUE_TYPE(WORKFLOW) : request->task_queue_type;
 
 	require_queue(request->task_queue);
-	if (kind != QUEUE_TYPE(WORKFLOW) && kind != QUEUE_TYPE(ACTIVITY) && kind != QUEUE_TYPE(NEXUS))
-		ereport(ERROR,
-				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
-				 errmsg("Invalid TaskQueueType.")));
-	describe_pollers(call, ident_queue(&call->namespace->id, kind, request->task_queue->name),
-					 response);
+	check_type(kind);
+	if (request->api_mode == PB__DESCRIBE_TASK_QUEUE_MODE__DESCRIBE_TASK_QUEUE_MODE_ENHANCED)
+	{
+		describe_versions(call, request, response);
+		return &response->base;
+	}
+	response->pollers = describe_pollers(call, ident_queue(&call->namespace->id, kind,
+														   request->task_queue->name),
+										 &response->n_pollers);
 	if (request->report_stats)
 		response->stats = describe_stats(call, kind, request->task_queue->name);
 	if (request->include_task_queue_status)
