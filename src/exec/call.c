@@ -119,7 +119,7 @@ call_body(void *arg)
 static bool
 is_real_cancel(const ErrorData *error, const Pass *pass)
 {
-	return failure_class(error) == ERROR_ENDS && !timed_out && !IsBackgroundWorker &&
+	return failure_class(error) == ERROR_ENDS && !timed_out && MyBackendType != B_BG_WORKER &&
 		(pass == NULL || pass->stop == STOP_NONE || strstr(error->message, pass->reason) == NULL);
 }
 
@@ -139,7 +139,7 @@ call_guarded(Call *call)
 		ReThrowError(error);
 	call->timed_out = error != NULL && timed_out && error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
 		(call->pass == NULL || call->pass->stop == STOP_NONE);
-	if (IsBackgroundWorker)
+	if (MyBackendType == B_BG_WORKER)
 		discard_session();
 	return error;
 }

@@ -60,7 +60,7 @@ put_back(Job *job, const ErrorData *error)
 	if (failure_class(error) == ERROR_ENDS)
 		ReThrowError(unconstify(ErrorData *, error));
 	/* That somebody holds what it needs is nothing unusual. */
-	ereport(failure_class(error) == ERROR_AGAIN && IsBackgroundWorker ? DEBUG1 : WARNING,
+	ereport(failure_class(error) == ERROR_AGAIN && MyBackendType == B_BG_WORKER ? DEBUG1 : WARNING,
 			(errcode(error->sqlerrcode),
 			 errmsg("task of queue \"%s\" was put back: %s", job->task.queue->name,
 					error->message)));

@@ -58,7 +58,7 @@ task_invoke(Task *task, const char *method, const void *request)
 	int			patience = LockTimeout;
 	ProtobufCMessage *response = NULL;
 
-	if (!IsBackgroundWorker)
+	if (MyBackendType != B_BG_WORKER)
 		return invoke(task, method, request);
 	LockTimeout = guc_lock_timeout;
 	PG_TRY();
