@@ -2,13 +2,17 @@
  * sqlworker.c
  *	  Workflows of one activity each, driven through SQL alone.
  *
- * usage: sqlworker [-n WORKFLOWS] [-i IN_FLIGHT] [-b BATCH] [-q QUEUE]
+ * usage: sqlworker [-n WORKFLOWS] [-i IN_FLIGHT] [-b BATCH] [-q QUEUE] [-e]
  *
  * Three roles, each with a connection of its own that libpq's environment
  * describes: a client starts workflows, a workflow worker answers workflow
  * tasks, an activity worker does activities.  A role that has something to do
  * answers the tasks it holds and asks for new ones in one go, in pipelined
  * transactions of up to BATCH answers and as many polls.
+ *
+ * With -e the workflow worker asks for the activities that it schedules to be
+ * started at once ("eager"), as the workers of Temporal's SDKs do, and passes
+ * them to the activity worker; without, each goes through the task queue.
  *
  * Whoever made a task says so to the role that is to do it, in place of the
  * wake-up that a worker of its own process would wait for.
@@ -52,12 +56,15 @@ typedef struct Role
 	int nheld;
 	Task answered[MAX_IN_FLIGHT]; /* being sent */
 	int nanswered;
+	Task eager[MAX_IN_FLIGHT]; /* started by what is being sent */
+	int neager;
 	int syncs; /* transactions whose end we have not seen */
 } Role;
 
 static Role roles[ROLES];
 static const char *queue = "bench";
 static int batch = 16;
+static bool eager;
 static long statements;
 static long transactions;
 static long misses;
@@ -75,7 +82,8 @@ static const char schedule_activity[] =
 	"[{\"commandType\": \"COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK\","
 	" \"scheduleActivityTaskCommandAttributes\": {\"activityId\": \"1\","
 	" \"activityType\": {\"name\": \"Greet\"}, \"taskQueue\": {\"name\": \"%s\"},"
-	" \"input\": [\"world\"], \"startToCloseTimeout\": \"60s\"}}]";
+	" \"input\": [\"world\"], \"startToCloseTimeout\": \"60s\","
+	" \"requestEagerExecution\": %s}}]";
 static const char complete_workflow[] =
 	"[{\"commandType\": \"COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION\","
 	" \"completeWorkflowExecutionCommandAttributes\": {\"result\": [\"hello world\"]}}]";
@@ -178,21 +186,18 @@ send_work(Role *role)
 }
 
 static void
-hold(Role *role, const char *token, size_t length, bool last)
+hold(Task *task, const char *token, size_t length, bool last)
 {
-	Task *task = &role->held[role->nheld++];
-
 	if (length >= TOKEN_SIZE)
 		errx(1, "a token has %zu bytes", length);
 	memcpy(task->token, token, length);
 	task->token[length] = '\0';
 	task->last = last;
-	role->wanted--;
 }
 
-/* A workflow task: its token, and whether the activity is done. */
+/* A task in JSON: its token, and whether the activity is done. */
 static void
-hold_workflow_task(const char *json)
+hold_task(Task *task, const char *json)
 {
 	static const char key[] = "\"taskToken\": \"";
 	const char *token = strstr(json, key);
@@ -200,7 +205,7 @@ hold_workflow_task(const char *json)
 	if (token == NULL)
 		errx(1, "no token in %s", json);
 	token += sizeof(key) - 1;
-	hold(&roles[WORKFLOW_WORKER], token, strcspn(token, "\""),
+	hold(task, token, strcspn(token, "\""),
 		 strstr(json, "EVENT_TYPE_ACTIVITY_TASK_COMPLETED") != NULL);
 }
 
@@ -215,12 +220,24 @@ take_result(Role *role, PGresult *result)
 		if (PQgetisnull(result, 0, 0))
 			misses++;
 		else
-			hold_workflow_task(PQgetvalue(result, 0, 0));
+		{
+			hold_task(&role->held[role->nheld++], PQgetvalue(result, 0, 0));
+			role->wanted--;
+		}
+	}
+	else if (strcmp(PQfname(result, 0), "complete_workflow_task") == 0)
+	{
+		if (strstr(PQgetvalue(result, 0, 0), "taskToken") != NULL)
+			hold_task(&role->eager[role->neager++], PQgetvalue(result, 0, 0));
 	}
 	else if (strcmp(PQfname(result, 0), "task_token") == 0)
 	{
 		for (int i = 0; i < PQntuples(result); i++)
-			hold(role, PQgetvalue(result, i, 0), PQgetlength(result, i, 0), false);
+		{
+			hold(&role->held[role->nheld++], PQgetvalue(result, i, 0),
+				 PQgetlength(result, i, 0), false);
+			role->wanted--;
+		}
 	}
 }
 
@@ -232,12 +249,15 @@ pass_on(Role *role)
 	{
 		if (role == &roles[ACTIVITY_WORKER])
 			roles[WORKFLOW_WORKER].wanted++;
-		else if (!role->answered[i].last)
-			roles[ACTIVITY_WORKER].wanted++;
-		else
+		else if (role->answered[i].last)
 			finished++;
+		else if (!eager)
+			roles[ACTIVITY_WORKER].wanted++;
 	}
 	role->nanswered = 0;
+	for (int i = 0; i < role->neager; i++)
+		roles[ACTIVITY_WORKER].held[roles[ACTIVITY_WORKER].nheld++] = role->eager[i];
+	role->neager = 0;
 	if (role == &roles[CLIENT])
 	{
 		roles[WORKFLOW_WORKER].wanted += role->asked;
@@ -306,7 +326,7 @@ main(int argc, char **argv)
 	double begin;
 	int option;
 
-	while ((option = getopt(argc, argv, "n:i:b:q:")) != -1)
+	while ((option = getopt(argc, argv, "n:i:b:q:e")) != -1)
 	{
 		switch (option)
 		{
@@ -322,13 +342,17 @@ main(int argc, char **argv)
 			case 'q':
 				queue = optarg;
 				break;
+			case 'e':
+				eager = true;
+				break;
 			default:
-				errx(2, "usage: sqlworker [-n WORKFLOWS] [-i IN_FLIGHT] [-b BATCH] [-q QUEUE]");
+				errx(2, "usage: sqlworker [-n WORKFLOWS] [-i IN_FLIGHT] [-b BATCH] [-q QUEUE] [-e]");
 		}
 	}
 	if (workflows < 1 || in_flight < 1 || in_flight > MAX_IN_FLIGHT || batch < 1)
 		errx(2, "numbers must be positive, and no more than %d in flight", MAX_IN_FLIGHT);
-	snprintf(first_commands, sizeof(first_commands), schedule_activity, queue);
+	snprintf(first_commands, sizeof(first_commands), schedule_activity, queue,
+			 eager ? "true" : "false");
 	for (int i = 0; i < ROLES; i++)
 		connect_role(&roles[i]);
 

@@ -1,5 +1,8 @@
 -- Workflow executions: one row for who is current, one for what lists show,
 -- one hot row while a run is open.
+--
+-- Columns are in the order that leaves no padding between them; the store
+-- writes whole rows, in this order.
 
 CREATE TABLE temporal.current_execution (
 	shard smallint,
@@ -15,24 +18,24 @@ COMMENT ON COLUMN temporal.current_execution.workflow_id IS 'Workflow id';
 COMMENT ON COLUMN temporal.current_execution.run_id IS 'Latest run';
 
 CREATE TABLE temporal.execution (
-	shard smallint,
-	namespace_id uuid,
-	run_id uuid,
-	workflow_id text COLLATE "C" NOT NULL,
-	status smallint NOT NULL,
 	start_time timestamptz NOT NULL,
 	execution_time timestamptz NOT NULL,
 	close_time timestamptz,
 	history_length bigint,
 	history_size bigint,
 	transition_count bigint,
+	namespace_id uuid NOT NULL,
+	run_id uuid,
+	first_run_id uuid,
+	parent_run_id uuid,
+	root_run_id uuid,
+	shard smallint,
+	status smallint NOT NULL,
+	workflow_id text COLLATE "C",
 	workflow_type text COLLATE "C" NOT NULL,
 	task_queue text COLLATE "C" NOT NULL,
-	first_run_id uuid,
 	parent_workflow_id text COLLATE "C",
-	parent_run_id uuid,
 	root_workflow_id text COLLATE "C",
-	root_run_id uuid,
 	memo bytea,
 	search_attributes bytea,
 	-- In this order, because people look for a workflow id.
@@ -80,10 +83,10 @@ COMMENT ON COLUMN temporal.execution_state.info IS 'What never changes after the
 COMMENT ON COLUMN temporal.execution_state.state IS 'What changes: a protobuf RunState message';
 
 CREATE TABLE temporal.pending_activity (
-	shard smallint,
-	namespace_id uuid,
-	run_id uuid,
 	scheduled_event_id bigint,
+	run_id uuid,
+	namespace_id uuid NOT NULL,
+	shard smallint,
 	activity_id text COLLATE "C" NOT NULL,
 	scheduled bytea NOT NULL,
 	state bytea NOT NULL,

@@ -2,16 +2,16 @@
 -- start it is decided on the run row or on the activity's row.
 
 CREATE TABLE temporal.task (
-	shard smallint,
 	queue_id bigint,
-	priority smallint,
 	pass bigint,
 	created_at timestamptz,
-	run_id uuid,
 	event_id bigint,
+	run_id uuid,
 	namespace_id uuid NOT NULL,
-	kind smallint NOT NULL,
 	stamp integer NOT NULL,
+	shard smallint,
+	priority smallint,
+	kind smallint NOT NULL,
 	queue text COLLATE "C" NOT NULL,
 	PRIMARY KEY (queue_id, shard, priority, pass, created_at, run_id, event_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500,

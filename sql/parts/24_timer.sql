@@ -1,13 +1,13 @@
 -- What is due when, and effects on other workflows.
 
 CREATE TABLE temporal.timer (
-	shard smallint,
 	fire_at timestamptz,
-	run_id uuid,
-	kind smallint,
 	event_id bigint,
+	run_id uuid,
 	namespace_id uuid NOT NULL,
 	failures integer NOT NULL DEFAULT 0,
+	shard smallint,
+	kind smallint,
 	error text,
 	PRIMARY KEY (shard, fire_at, run_id, kind, event_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500,

@@ -62,6 +62,13 @@
 #define compat_backend_status(index) pgstat_fetch_stat_local_beentry(index)
 #endif
 
+/* 17 has both parts of the virtual transaction id in one place. */
+#if PG_VERSION_NUM >= 170000
+#define compat_local_xid() (MyProc->vxid.lxid)
+#else
+#define compat_local_xid() (MyProc->lxid)
+#endif
+
 /* 18 shows name and version of a library. */
 #if PG_VERSION_NUM >= 180000
 #define COMPAT_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "temporal")
@@ -74,6 +81,24 @@
 #define compat_qualified_name(string) stringToQualifiedNameList(string, NULL)
 #else
 #define compat_qualified_name(string) stringToQualifiedNameList(string)
+#endif
+
+/* 16 can leave summarizing indexes alone. */
+#if PG_VERSION_NUM >= 160000
+#define compat_insert_index_tuples(result, slot, estate) \
+	ExecInsertIndexTuples((result), (slot), (estate), false, false, NULL, NIL, false)
+#else
+#define compat_insert_index_tuples(result, slot, estate) \
+	ExecInsertIndexTuples((result), (slot), (estate), false, false, NULL, NIL)
+#endif
+
+/* 18 counts what a scan does. */
+#if PG_VERSION_NUM >= 180000
+#define compat_index_beginscan(table, index, snapshot, nkeys) \
+	index_beginscan((table), (index), (snapshot), NULL, (nkeys), 0)
+#else
+#define compat_index_beginscan(table, index, snapshot, nkeys) \
+	index_beginscan((table), (index), (snapshot), (nkeys), 0)
 #endif
 
 #endif							/* TEMPORAL_BASE_COMPAT_H */

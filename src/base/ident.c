@@ -138,10 +138,17 @@ ident_run_hash(const pg_uuid_t *run_id)
 	return ident_hash(99, run_id->data, UUID_LEN);
 }
 
-int16
-ident_shard(const pg_uuid_t *namespace_id, const char *workflow_id, int shard_count)
+/* ident_workflow_hash -- of a workflow id in its namespace. */
+uint64
+ident_workflow_hash(const pg_uuid_t *namespace_id, const char *workflow_id)
 {
 	uint64		hash = ident_hash(0, namespace_id->data, UUID_LEN);
 
-	return (int16) (ident_hash(hash, workflow_id, strlen(workflow_id)) % (uint64) shard_count);
+	return ident_hash(hash, workflow_id, strlen(workflow_id));
+}
+
+int16
+ident_shard(const pg_uuid_t *namespace_id, const char *workflow_id, int shard_count)
+{
+	return (int16) (ident_workflow_hash(namespace_id, workflow_id) % (uint64) shard_count);
 }

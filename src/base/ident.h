@@ -23,6 +23,7 @@ extern bool ident_parse_uuid(const char *text, pg_uuid_t *uuid);
 
 extern uint64 ident_hash(uint64 seed, const void *data, size_t size);
 extern uint64 ident_queue(const pg_uuid_t *namespace_id, int kind, const char *name);
+extern uint64 ident_workflow_hash(const pg_uuid_t *namespace_id, const char *workflow_id);
 extern uint64 ident_run_hash(const pg_uuid_t *run_id);
 extern int16 ident_shard(const pg_uuid_t *namespace_id, const char *workflow_id, int shard_count);
 

@@ -81,15 +81,15 @@ started_event(const ExecutionState *state, const StartParameters *parameters, Ti
 	return event;
 }
 
+/* That of the start itself is in the info already. */
 static void
-remember_request(ExecutionState *state, const char *request_id, int event_type, int64 event_id)
+remember_request(ExecutionState *state, const char *request_id)
 {
 	Pbi__RunState *run = state->run;
 	Pbi__RequestId *entry = proto_new(&pbi__request_id__descriptor);
 
 	entry->request_id = request_id;
-	entry->event_type = event_type;
-	entry->event_id = event_id;
+	entry->event_type = EVENT(WORKFLOW_EXECUTION_OPTIONS_UPDATED);
 	run->request_ids = run->request_ids == NULL ? palloc(sizeof(entry)) :
 		repalloc(run->request_ids, (run->n_request_ids + 1) * sizeof(entry));
 	run->request_ids[run->n_request_ids++] = entry;
@@ -109,7 +109,6 @@ core_start_execution(Transition *transition, const StartParameters *parameters)
 
 	fill_info(state, request, transition->now);
 	transition_append(transition, started_event(state, parameters, transition->now));
-	remember_request(state, request->request_id, EVENT(WORKFLOW_EXECUTION_STARTED), 1);
 	for (size_t i = 0; request->memo != NULL && i < request->memo->n_fields; i++)
 	{
 		FieldChange *change = palloc(sizeof(FieldChange));
@@ -137,10 +136,10 @@ core_attach_request(Transition *transition, const char *request_id, const char *
 
 	if (!record_event)
 		return;
-	if (request_id != NULL && state->run->n_request_ids < MAX_REQUEST_IDS)
+	if (request_id != NULL && state->run->n_request_ids + 1 < MAX_REQUEST_IDS)
 	{
 		attributes->attached_request_id = request_id;
-		remember_request(state, request_id, EVENT(WORKFLOW_EXECUTION_OPTIONS_UPDATED), 0);
+		remember_request(state, request_id);
 	}
 	attributes->identity = identity;
 	event->n_links = n_links;

@@ -179,3 +179,52 @@ event_type_name(Pb__EventType type)
 {
 	return enum_short_name(&pb__event_type__descriptor, type);
 }
+
+Pb__HistoryEvent *
+event_strip_ids(Pb__HistoryEvent *event, const char *workflow_id, const char *run_id)
+{
+	Pb__WorkflowExecutionStartedEventAttributes *attributes;
+	Pb__HistoryEvent *copy;
+
+	if (event->event_type != EVENT(WORKFLOW_EXECUTION_STARTED))
+		return event;
+	attributes = palloc(sizeof(*attributes));
+	*attributes = *event->workflow_execution_started_event_attributes;
+	if (strcmp(attributes->workflow_id, workflow_id) == 0)
+		attributes->workflow_id = "";
+	if (strcmp(attributes->original_execution_run_id, run_id) == 0)
+		attributes->original_execution_run_id = "";
+	if (strcmp(attributes->first_execution_run_id, run_id) == 0)
+		attributes->first_execution_run_id = "";
+	if (attributes->root_workflow_execution != NULL &&
+		strcmp(attributes->root_workflow_execution->run_id, run_id) == 0 &&
+		strcmp(attributes->root_workflow_execution->workflow_id, workflow_id) == 0)
+		attributes->root_workflow_execution = NULL;
+	copy = palloc(sizeof(*copy));
+	*copy = *event;
+	copy->workflow_execution_started_event_attributes = attributes;
+	return copy;
+}
+
+void
+event_restore_ids(Pb__HistoryEvent *event, const char *workflow_id, const char *run_id)
+{
+	Pb__WorkflowExecutionStartedEventAttributes *attributes;
+
+	if (event->event_type != EVENT(WORKFLOW_EXECUTION_STARTED) ||
+		event->attributes_case != PB__HISTORY_EVENT__ATTRIBUTES_WORKFLOW_EXECUTION_STARTED_EVENT_ATTRIBUTES)
+		return;
+	attributes = event->workflow_execution_started_event_attributes;
+	if (attributes->workflow_id[0] == '\0')
+		attributes->workflow_id = workflow_id;
+	if (attributes->original_execution_run_id[0] == '\0')
+		attributes->original_execution_run_id = run_id;
+	if (attributes->first_execution_run_id[0] == '\0')
+		attributes->first_execution_run_id = run_id;
+	if (attributes->root_workflow_execution == NULL)
+	{
+		attributes->root_workflow_execution = proto_new(&pb__workflow_execution__descriptor);
+		attributes->root_workflow_execution->workflow_id = workflow_id;
+		attributes->root_workflow_execution->run_id = run_id;
+	}
+}

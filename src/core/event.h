@@ -38,4 +38,14 @@ extern char *event_type_name(Pb__EventType type);
 /* "Abc" of the value's name without its enum's prefix: CamelCase, palloc'd. */
 extern char *enum_short_name(const ProtobufCEnumDescriptor *descriptor, int value);
 
+/*
+ * A run's first event names the run itself several times; it is stored without
+ * that.  event_strip_ids() returns a copy, event_restore_ids() changes "event".
+ * Of any other event both leave everything as it is.
+ */
+extern Pb__HistoryEvent *event_strip_ids(Pb__HistoryEvent *event, const char *workflow_id,
+										 const char *run_id);
+extern void event_restore_ids(Pb__HistoryEvent *event, const char *workflow_id,
+							  const char *run_id);
+
 #endif							/* TEMPORAL_CORE_EVENT_H */

@@ -44,10 +44,10 @@ append_events(Pb__History *history, Pb__HistoryEvent **events, size_t n)
 
 /* The events of a batch that lie in the wanted range, in the wanted order. */
 static void
-append_batch(Pb__History *history, const HistoryBatch *batch, int64 from, int64 before,
-			 bool reverse)
+append_batch(Pb__History *history, const ExecutionState *state, const HistoryBatch *batch,
+			 int64 from, int64 before, bool reverse)
 {
-	Pb__History *stored = store_unpack_batch(batch);
+	Pb__History *stored = store_unpack_batch(state, batch);
 	Pb__HistoryEvent **wanted;
 	size_t		n = 0;
 
@@ -98,7 +98,7 @@ history_backward(const ExecutionState *state, int64 from, int64 before, int max_
 		{
 			HistoryBatch *batch = lfirst(cell);
 
-			append_batch(history, batch, from, end, true);
+			append_batch(history, state, batch, from, end, true);
 			*next = batch->first_event_id;
 		}
 	}
@@ -121,7 +121,7 @@ history_forward(const ExecutionState *state, int64 from, int64 before, int max_e
 		{
 			HistoryBatch *batch = lfirst(cell);
 
-			append_batch(history, batch, from, before, false);
+			append_batch(history, state, batch, from, before, false);
 			*next = batch->first_event_id + batch->event_count;
 		}
 	/* What was kept back when the state was read may have been stored since. */

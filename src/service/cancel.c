@@ -61,6 +61,6 @@ service_delete_workflow_execution(ServiceCall *call, const void *message)
 		core_terminate(transition, "Delete workflow execution", NULL, HISTORY_SERVICE, 0, NULL);
 		service_commit(call, transition);
 	}
-	store_insert_deletion(&state->key, call->now);
+	store_insert_timer(&(TimerRow) {.key = state->key, .kind = TIMER_RETENTION, .fire_at = call->now});
 	return proto_new(&pb__delete_workflow_execution_response__descriptor);
 }

@@ -141,6 +141,21 @@ describe_task(const Pbi__WorkflowTask *task)
 	return info;
 }
 
+static void
+add_request_id(Pb__WorkflowExecutionExtendedInfo *info, const char *request_id, int event_type,
+			   int64 event_id)
+{
+	Pb__WorkflowExecutionExtendedInfo__RequestIdInfosEntry *entry =
+		proto_new(&pb__workflow_execution_extended_info__request_id_infos_entry__descriptor);
+
+	entry->key = request_id;
+	entry->value = proto_new(&pb__request_id_info__descriptor);
+	entry->value->event_type = event_type;
+	entry->value->event_id = event_id;
+	entry->value->buffered = event_id == 0;
+	info->request_id_infos[info->n_request_id_infos++] = entry;
+}
+
 static Pb__WorkflowExecutionExtendedInfo *
 describe_extended(const ExecutionState *state)
 {
@@ -153,18 +168,10 @@ describe_extended(const ExecutionState *state)
 	info->cancel_requested = run->cancel_requested;
 	info->original_start_time = proto_timestamp(state->info->start_time);
 	info->request_id_infos = palloc((run->n_request_ids + 1) * sizeof(void *));
+	add_request_id(info, state->info->create_request_id, EVENT(WORKFLOW_EXECUTION_STARTED), 1);
 	for (size_t i = 0; i < run->n_request_ids; i++)
-	{
-		Pb__WorkflowExecutionExtendedInfo__RequestIdInfosEntry *entry =
-			proto_new(&pb__workflow_execution_extended_info__request_id_infos_entry__descriptor);
-
-		entry->key = run->request_ids[i]->request_id;
-		entry->value = proto_new(&pb__request_id_info__descriptor);
-		entry->value->event_type = run->request_ids[i]->event_type;
-		entry->value->event_id = run->request_ids[i]->event_id;
-		entry->value->buffered = run->request_ids[i]->event_id == 0;
-		info->request_id_infos[info->n_request_id_infos++] = entry;
-	}
+		add_request_id(info, run->request_ids[i]->request_id, run->request_ids[i]->event_type,
+					   run->request_ids[i]->event_id);
 	return info;
 }
 

@@ -13,6 +13,7 @@
 #include "proto/time.h"
 #include "store/place.h"
 #include "store/plan.h"
+#include "store/tuple.h"
 #include "utils/timestamp.h"
 #include "wake/wake.h"
 
@@ -24,11 +25,6 @@
 static void
 write_history(const Transition *transition)
 {
-	static Statement insert = {
-		"INSERT INTO temporal.history (shard, namespace_id, run_id, first_event_id, event_count, events)"
-		" VALUES ($1, $2, $3, $4, $5, $6)",
-		6, {KEY_TYPES, INT8OID, INT4OID, BYTEAOID}
-	};
 	int64		end = core_kept_event_id(transition->state);
 	Pb__History history = PB__HISTORY__INIT;
 	ListCell   *cell;
@@ -39,16 +35,20 @@ write_history(const Transition *transition)
 		Pb__HistoryEvent *event = lfirst(cell);
 
 		if (event->event_id < end)
-			history.events[history.n_events++] = event;
+			history.events[history.n_events++] =
+				event_strip_ids(event, transition->state->workflow_id,
+								ident_uuid_text(&transition->state->key.run_id));
 	}
 	if (history.n_events > 0)
 	{
+		const RunKey *key = &transition->state->key;
 		Datum		values[] = {
-			key_datums(&transition->state->key), Int64GetDatum(history.events[0]->event_id),
-			Int32GetDatum((int32) history.n_events), message_datum(&history)
+			uuid_datum(&key->run_id), uuid_datum(&key->namespace_id),
+			Int64GetDatum(history.events[0]->event_id), Int32GetDatum((int32) history.n_events),
+			Int16GetDatum(key->shard), message_datum(&history)
 		};
 
-		store_run(&insert, values, NULL);
+		store_insert("history", lengthof(values), values, NULL);
 	}
 }
 
@@ -123,12 +123,8 @@ update_state(const ExecutionState *state)
 static void
 write_state(const ExecutionState *state)
 {
+	ItemPointerData tid;
 	bool		isnull;
-	static Statement insert = {
-		"INSERT INTO temporal.execution_state (shard, namespace_id, run_id, workflow_id, info, state)"
-		" VALUES ($1, $2, $3, $4, $5, $6) RETURNING ctid",
-		6, {KEY_TYPES, TEXTOID, BYTEAOID, BYTEAOID}
-	};
 
 	if (state->is_new)
 	{
@@ -137,22 +133,19 @@ write_state(const ExecutionState *state)
 			info_datum(state), message_datum(state->run)
 		};
 
-		store_run(&insert, values, NULL);
+		tid = store_insert("execution_state", lengthof(values), values, NULL);
+		place_note(&state->key, &tid);
 	}
 	else
+	{
 		update_state(state);
-	place_note(&state->key, (ItemPointer) DatumGetPointer(store_value(0, 1, &isnull)));
+		place_note(&state->key, (ItemPointer) DatumGetPointer(store_value(0, 1, &isnull)));
+	}
 }
 
 static void
 write_activity(const ExecutionState *state, const PendingActivity *activity)
 {
-	static Statement insert = {
-		"INSERT INTO temporal.pending_activity"
-		" (shard, namespace_id, run_id, scheduled_event_id, activity_id, scheduled, state)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7)",
-		7, {KEY_TYPES, INT8OID, TEXTOID, BYTEAOID, BYTEAOID}
-	};
 	static Statement update = {
 		"UPDATE temporal.pending_activity SET state = $5" KEY_SQL
 		" AND scheduled_event_id OPERATOR(pg_catalog.=) $4",
@@ -162,12 +155,13 @@ write_activity(const ExecutionState *state, const PendingActivity *activity)
 	if (activity->change == ROW_INSERTED)
 	{
 		Datum		values[] = {
-			key_datums(&state->key), Int64GetDatum(activity->scheduled_event_id),
+			Int64GetDatum(activity->scheduled_event_id), uuid_datum(&state->key.run_id),
+			uuid_datum(&state->key.namespace_id), Int16GetDatum(state->key.shard),
 			text_datum(activity->activity_id), message_datum(activity->scheduled),
 			message_datum(activity->state)
 		};
 
-		store_run(&insert, values, NULL);
+		store_insert("pending_activity", lengthof(values), values, NULL);
 	}
 	else if (activity->change == ROW_UPDATED)
 	{
@@ -282,48 +276,41 @@ write_pending(const Transition *transition)
 
 /* NULL where a run is meant that is this one. */
 static Datum
-other_run(const ExecutionState *state, const char *run_id, char *null)
+other_run(const ExecutionState *state, const char *run_id, bool *null)
 {
 	pg_uuid_t  *uuid = palloc(sizeof(pg_uuid_t));
 
 	if (!ident_parse_uuid(run_id, uuid) ||
 		memcmp(uuid, &state->key.run_id, sizeof(pg_uuid_t)) == 0)
-		*null = 'n';
+		*null = true;
 	return uuid_datum(uuid);
 }
 
 static void
 insert_visibility(const Transition *transition)
 {
-	static Statement insert = {
-		"INSERT INTO temporal.execution (workflow_id, run_id, shard, namespace_id, status, start_time,"
-		" execution_time, workflow_type, task_queue, first_run_id, root_workflow_id, root_run_id,"
-		" memo, search_attributes)"
-		" VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-		13, {EXECUTION_KEY_TYPES, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TEXTOID,
-		UUIDOID, TEXTOID, UUIDOID, BYTEAOID, BYTEAOID}
-	};
 	const ExecutionState *state = transition->state;
 	const Pbi__RunInfo *info = state->info;
-	char		nulls[14] = "             ";
-	Datum		values[] = {
-		execution_key_datums(state), uuid_datum(&state->key.namespace_id),
+	bool		nulls[20] = {[2] = true, true, true, true, [9] = true, [16] = true};
+	Datum		values[20] = {
 		TimestampTzGetDatum(info->start_time), TimestampTzGetDatum(info->execution_time),
-		text_datum(info->workflow_type), text_datum(info->task_queue),
-		other_run(state, info->first_run_id, &nulls[8]), text_datum(info->root_workflow_id),
-		other_run(state, info->root_run_id, &nulls[10]), (Datum) 0, (Datum) 0
+		[6] = uuid_datum(&state->key.namespace_id), uuid_datum(&state->key.run_id),
+		other_run(state, info->first_run_id, &nulls[8]),
+		[10] = other_run(state, info->root_run_id, &nulls[10]),
+		Int16GetDatum(state->key.shard), Int16GetDatum(STATUS(RUNNING)),
+		text_datum(state->workflow_id), text_datum(info->workflow_type),
+		text_datum(info->task_queue),
+		[17] = text_datum(info->root_workflow_id)
 	};
 
-	nulls[9] = nulls[10];
-	if (transition->memo == NIL)
-		nulls[11] = 'n';
-	else
-		values[11] = message_datum(core_merge_memo(NULL, transition->memo));
-	if (transition->search_attributes == NIL)
-		nulls[12] = 'n';
-	else
-		values[12] = message_datum(core_merge_search_attributes(NULL, transition->search_attributes));
-	store_run(&insert, values, nulls);
+	nulls[17] = nulls[10];
+	nulls[18] = transition->memo == NIL;
+	if (!nulls[18])
+		values[18] = message_datum(core_merge_memo(NULL, transition->memo));
+	nulls[19] = transition->search_attributes == NIL;
+	if (!nulls[19])
+		values[19] = message_datum(core_merge_search_attributes(NULL, transition->search_attributes));
+	store_insert("execution", lengthof(values), values, nulls);
 }
 
 static void
@@ -392,24 +379,6 @@ write_visibility(const Transition *transition)
 /* ---- offers, deadlines, effects ---- */
 
 static void
-insert_task(const RunKey *key, const TaskOp *task, uint64 queue_id)
-{
-	static Statement insert = {
-		"INSERT INTO temporal.task (shard, queue_id, priority, pass, created_at, run_id, event_id,"
-		" namespace_id, kind, stamp, queue) VALUES ($1, $4, $5, 0, $6, $3, $7, $2, $8, $9, $10)",
-		10, {KEY_TYPES, INT8OID, INT2OID, TIMESTAMPTZOID, INT8OID, INT2OID, INT4OID, TEXTOID}
-	};
-	Datum		values[] = {
-		key_datums(key), Int64GetDatum((int64) queue_id), Int16GetDatum(task->priority),
-		TimestampTzGetDatum(task->created_at), Int64GetDatum(task->event_id),
-		Int16GetDatum(task->kind), Int32GetDatum(task->stamp), text_datum(task->queue)
-	};
-
-	store_run(&insert, values, NULL);
-	wake_mark_task(queue_id, task->created_at);
-}
-
-static void
 write_tasks(const Transition *transition)
 {
 	const RunKey *key = &transition->state->key;
@@ -419,31 +388,14 @@ write_tasks(const Transition *transition)
 	{
 		TaskOp	   *task = lfirst(cell);
 		uint64		queue_id = ident_queue(&key->namespace_id, task->kind, task->queue);
-		TaskRow		row = {*key, task->event_id, 0, task->priority, 0, task->created_at, task->queue,
-		queue_id};
+		TaskRow		row = {*key, task->event_id, task->stamp, task->priority, 0, task->created_at,
+		task->queue, queue_id};
 
 		if (task->op == OP_ADD)
-			insert_task(key, task, queue_id);
+			store_insert_task(&row, task->kind);
 		else
-			store_withdraw_task(&row);
+			store_drop_task(&row);
 	}
-}
-
-static void
-insert_timer(const RunKey *key, const TimerOp *timer)
-{
-	static Statement insert = {
-		"INSERT INTO temporal.timer (shard, fire_at, run_id, kind, event_id, namespace_id)"
-		" VALUES ($1, $4, $3, $5, $6, $2) ON CONFLICT DO NOTHING",
-		6, {KEY_TYPES, TIMESTAMPTZOID, INT2OID, INT8OID}
-	};
-	Datum		values[] = {
-		key_datums(key), TimestampTzGetDatum(timer->fire_at), Int16GetDatum(timer->kind),
-		Int64GetDatum(timer->event_id)
-	};
-
-	store_run(&insert, values, NULL);
-	wake_mark_due(timer->fire_at);
 }
 
 static void
@@ -458,7 +410,7 @@ write_timers(const Transition *transition)
 		TimerRow	row = {*key, timer->kind, timer->fire_at, timer->event_id, 0};
 
 		if (timer->op == OP_ADD)
-			insert_timer(key, timer);
+			store_insert_timer(&row);
 		else
 			store_withdraw_timer(&row);
 	}

@@ -4,10 +4,23 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
+#include "base/compat.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "storage/proc.h"
 #include "store/place.h"
 #include "store/plan.h"
+#include "store/tuple.h"
 #include "utils/timestamp.h"
+
+/* Advisory locks of users are of class 1 or 2. */
+#define RUN_LOCK_CLASS 3
+#define ID_LOCK_CLASS 4
+/* So many runs a transaction locks without marking their rows. */
+#define RUN_LOCKS 32
 
 RunKey
 store_key(const pg_uuid_t *namespace_id, const char *workflow_id)
@@ -47,22 +60,40 @@ store_current_run(const RunKey *key, const char *workflow_id, pg_uuid_t *run_id)
 /*
  * store_insert_current -- false if there is a current run already.
  *
- * Waits for another session that is inserting one.
+ * Waits for another session that is inserting one.  Between looking and
+ * inserting nobody else does the same, so that there is never a duplicate to
+ * be taken back; after it the row tells.
  */
 bool
 store_insert_current(const RunKey *key, const char *workflow_id)
 {
-	static Statement insert = {
-		"INSERT INTO temporal.current_execution (shard, namespace_id, workflow_id, run_id)"
-		" VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-		4, {INT2OID, UUIDOID, TEXTOID, UUIDOID}
-	};
 	Datum		values[] = {
 		Int16GetDatum(key->shard), uuid_datum(&key->namespace_id), text_datum(workflow_id),
 		uuid_datum(&key->run_id)
 	};
+	uint64		hash = ident_workflow_hash(&key->namespace_id, workflow_id);
+	ScanKeyData keys[3];
+	LOCKTAG		tag;
 
-	return store_run(&insert, values, NULL) > 0;
+	store_key_equal(&keys[0], 1, F_INT2EQ, values[0]);
+	store_key_equal(&keys[1], 2, F_UUID_EQ, values[1]);
+	store_key_equal(&keys[2], 3, F_TEXTEQ, values[2]);
+	keys[2].sk_collation = C_COLLATION_OID;
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash, ID_LOCK_CLASS);
+	for (;;)
+	{
+		TransactionId other;
+		bool		found;
+
+		LockAcquire(&tag, ExclusiveLock, false, false);
+		found = store_may_exist("current_execution", keys, lengthof(keys), &other);
+		if (!found)
+			store_insert("current_execution", lengthof(values), values, NULL);
+		LockRelease(&tag, ExclusiveLock, false);
+		if (!found || !TransactionIdIsValid(other))
+			return !found;
+		XactLockTableWait(other, NULL, NULL, XLTW_None);
+	}
 }
 
 /* store_update_current -- the run of "key" takes over; the row is locked. */
@@ -120,26 +151,150 @@ fill_info(ExecutionState *state)
 	}
 }
 
-/* Reads the row of a run where this transaction has put it; false: ask the index. */
-static bool
-find_placed(const RunKey *key, LockMode mode)
+static ExecutionState *
+run_state(const RunKey *key, const char *workflow_id, const bytea *info, const bytea *run)
 {
+	ExecutionState *state = palloc0(sizeof(ExecutionState));
+
+	state->key = *key;
+	state->workflow_id = workflow_id;
+	state->info = store_unpack(&pbi__run_info__descriptor, info);
+	state->run = store_unpack(&pbi__run_state__descriptor, run);
+	fill_info(state);
+	state->buffer_loaded = true;
+	return state;
+}
+
+/* By the last statement, which has read it. */
+static ExecutionState *
+read_state(const RunKey *key)
+{
+	return run_state(key, store_text(0, 1), store_bytea(0, 2), store_bytea(0, 3));
+}
+
 #define LOAD_SQL "SELECT workflow_id, info, state FROM temporal.execution_state" KEY_SQL
-#define PLACED_SQL LOAD_SQL " AND ctid OPERATOR(pg_catalog.=) $4"
-#define PLACED_TYPES {INT2OID, UUIDOID, UUIDOID, TIDOID}
-	static Statement load[] = {
-		[LOCK_NONE] = {PLACED_SQL, 4, PLACED_TYPES},
-		[LOCK_WAIT] = {PLACED_SQL " FOR UPDATE", 4, PLACED_TYPES},
-		[LOCK_SKIP] = {PLACED_SQL " FOR UPDATE SKIP LOCKED", 4, PLACED_TYPES},
+
+/* Where this transaction has put it, so nobody else holds it; NULL: ask the index. */
+static ExecutionState *
+load_placed(const RunKey *key)
+{
+	static Statement load = {
+		LOAD_SQL " AND ctid OPERATOR(pg_catalog.=) $4", 4, {INT2OID, UUIDOID, UUIDOID, TIDOID}
 	};
 	ItemPointerData tid;
+	Datum		values[] = {key_datums(key), PointerGetDatum(&tid)};
 
-	if (!place_find(key, &tid))
-		return false;
+	if (!place_find(key, &tid) || store_run(&load, values, NULL) == 0)
+		return NULL;
+	return read_state(key);
+}
+
+/* By a lock of the row, or without any. */
+static ExecutionState *
+load_row(const RunKey *key, LockMode mode)
+{
+	static Statement load[] = {
+		[LOCK_NONE] = {LOAD_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
+		[LOCK_WAIT] = {LOAD_SQL " FOR UPDATE", 3, {INT2OID, UUIDOID, UUIDOID}},
+		[LOCK_SKIP] = {LOAD_SQL " FOR UPDATE SKIP LOCKED", 3, {INT2OID, UUIDOID, UUIDOID}},
+	};
+	Datum		values[] = {key_datums(key)};
+
+	if (mode == LOCK_SKIP ? store_run(&load[mode], values, NULL) == 0 :
+		!store_find(&load[mode], &load[LOCK_NONE], values))
+		return NULL;
+	return read_state(key);
+}
+
+/*
+ * The state of a run whose lock we have, and what somebody else does to its
+ * row all the same.  NULL if the snapshot shows no row.
+ */
+static ExecutionState *
+load_under_lock(const RunKey *key, RowState *row_state, TransactionId *holder)
+{
+	ScanKeyData keys[2];
+	RowScan		scan;
+	ExecutionState *state = NULL;
+
+	*row_state = ROW_FREE;
+	store_key_equal(&keys[0], 1, F_UUID_EQ, uuid_datum(&key->run_id));
+	store_key_equal(&keys[1], 2, F_INT2EQ, Int16GetDatum(key->shard));
+	store_scan_begin(&scan, "execution_state", keys, lengthof(keys));
+	if (store_scan_next_any(&scan) &&
+		memcmp(DatumGetUUIDP(store_scan_value(&scan, 2)), &key->namespace_id, UUID_LEN) == 0)
 	{
-		Datum		values[] = {key_datums(key), PointerGetDatum(&tid)};
+		*row_state = store_scan_state(&scan, holder);
+		state = run_state(key, TextDatumGetCString(store_scan_value(&scan, 4)),
+						  DatumGetByteaPP(store_scan_value(&scan, 5)),
+						  DatumGetByteaPP(store_scan_value(&scan, 6)));
+	}
+	store_scan_end(&scan);
+	return state;
+}
 
-		return store_run(&load[mode], values, NULL) > 0;
+/*
+ * A lock of a run, kept until the transaction ends, that leaves the row alone.
+ *
+ * Marking the row as locked would cost a WAL record and a dirty page.  The lock
+ * table is small, so a transaction has few of these; for any further run it
+ * holds the row itself, having made sure that nobody has the lock.
+ */
+static LOCKTAG
+run_lock_tag(const RunKey *key)
+{
+	uint64		hash = ident_run_hash(&key->run_id);
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash, RUN_LOCK_CLASS);
+	return tag;
+}
+
+/* May this transaction keep one more? */
+static bool
+may_keep_lock(void)
+{
+	static LocalTransactionId counted_for = InvalidLocalTransactionId;
+	static int	count;
+
+	if (counted_for != compat_local_xid())
+	{
+		counted_for = compat_local_xid();
+		count = 0;
+	}
+	return count++ < RUN_LOCKS;
+}
+
+static ExecutionState *
+lock_run(const RunKey *key, LockMode mode)
+{
+	LOCKTAG		tag = run_lock_tag(key);
+	LockAcquireResult result = LockAcquire(&tag, ExclusiveLock, false, mode == LOCK_SKIP);
+
+	if (result == LOCKACQUIRE_NOT_AVAIL)
+		return NULL;
+	if (result != LOCKACQUIRE_ALREADY_HELD && !may_keep_lock())
+	{
+		ExecutionState *state = load_row(key, mode);
+
+		LockRelease(&tag, ExclusiveLock, false);
+		return state;
+	}
+	for (;;)
+	{
+		RowState	row_state;
+		TransactionId holder;
+		ExecutionState *state = load_under_lock(key, &row_state, &holder);
+
+		if (state != NULL && row_state == ROW_FREE)
+			return state;
+		/* It takes a look at the row itself to tell what is right now. */
+		if (state == NULL || row_state == ROW_SHARED || IsolationUsesXactSnapshot())
+			return load_row(key, mode);
+		if (row_state == ROW_HELD && mode == LOCK_SKIP)
+			return NULL;
+		if (row_state == ROW_HELD)
+			XactLockTableWait(holder, NULL, NULL, XLTW_None);
 	}
 }
 
@@ -152,27 +307,11 @@ find_placed(const RunKey *key, LockMode mode)
 ExecutionState *
 store_load_run(const RunKey *key, LockMode mode)
 {
-	static Statement load[] = {
-		[LOCK_NONE] = {LOAD_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
-		[LOCK_WAIT] = {LOAD_SQL " FOR UPDATE", 3, {INT2OID, UUIDOID, UUIDOID}},
-		[LOCK_SKIP] = {LOAD_SQL " FOR UPDATE SKIP LOCKED", 3, {INT2OID, UUIDOID, UUIDOID}},
-	};
-	Datum		values[] = {key_datums(key)};
-	ExecutionState *state;
+	ExecutionState *state = load_placed(key);
 
-	if (find_placed(key, mode))
-		;
-	else if (mode == LOCK_SKIP ? store_run(&load[mode], values, NULL) == 0 :
-		!store_find(&load[mode], &load[LOCK_NONE], values))
-		return NULL;
-	state = palloc0(sizeof(ExecutionState));
-	state->key = *key;
-	state->workflow_id = store_text(0, 1);
-	state->info = store_message(0, 2, &pbi__run_info__descriptor);
-	state->run = store_message(0, 3, &pbi__run_state__descriptor);
-	fill_info(state);
-	state->buffer_loaded = true;
-	if (state->run->buffered_count > 0)
+	if (state == NULL)
+		state = mode == LOCK_NONE ? load_row(key, mode) : lock_run(key, mode);
+	if (state != NULL && state->run->buffered_count > 0)
 		load_buffer(state);
 	return state;
 }

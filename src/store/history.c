@@ -91,9 +91,14 @@ store_read_history(const RunKey *key, int64 from, int64 before, int max_events, 
 	}
 }
 
-/* store_unpack_batch -- the events of a batch. */
+/* store_unpack_batch -- the events of a batch of that run. */
 Pb__History *
-store_unpack_batch(const HistoryBatch *batch)
+store_unpack_batch(const ExecutionState *state, const HistoryBatch *batch)
 {
-	return store_unpack(&pb__history__descriptor, batch->events);
+	Pb__History *history = store_unpack(&pb__history__descriptor, batch->events);
+
+	if (batch->first_event_id == 1 && history->n_events > 0)
+		event_restore_ids(history->events[0], state->workflow_id,
+						  ident_uuid_text(&state->key.run_id));
+	return history;
 }

@@ -143,7 +143,7 @@ typedef struct HistoryBatch
 
 extern List *store_read_history(const RunKey *key, int64 from, int64 before, int max_events,
 								bool reverse);
-extern Pb__History *store_unpack_batch(const HistoryBatch *batch);
+extern Pb__History *store_unpack_batch(const ExecutionState *state, const HistoryBatch *batch);
 
 /* ---- task.c ---- */
 
@@ -162,7 +162,7 @@ typedef struct TaskRow
 extern List *store_peek_tasks(const pg_uuid_t *namespace_id, int kind, const char *queue,
 							  int limit, TimestampTz not_before);
 extern void store_drop_task(const TaskRow *task);
-extern void store_withdraw_task(const TaskRow *task);
+extern void store_insert_task(const TaskRow *task, int kind);
 extern TimestampTz store_oldest_task(const pg_uuid_t *namespace_id, int kind, const char *queue,
 									 TimestampTz not_before);
 extern void store_backlog(const pg_uuid_t *namespace_id, int kind, const char *queue,
@@ -182,7 +182,7 @@ typedef struct TimerRow
 extern List *store_due_timers(TimestampTz from, TimestampTz now, int limit);
 extern List *store_due_siblings(const TimerRow *timer, TimestampTz now);
 extern TimestampTz store_earliest_timer(TimestampTz from);
-extern void store_insert_deletion(const RunKey *key, TimestampTz now);
+extern void store_insert_timer(const TimerRow *timer);
 extern void store_drop_timer(const TimerRow *timer);
 extern void store_withdraw_timer(const TimerRow *timer);
 extern void store_delay_timer(const TimerRow *timer, TimestampTz fire_at);

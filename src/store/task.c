@@ -2,65 +2,112 @@
  * task.c
  *	  Offers of tasks: finding and dropping them.
  *
- * Offers are read under SKIP LOCKED, so two pollers never see the same one,
- * and a poller whose transaction is rolled back gives it back.
+ * Taking an offer deletes it; a poller whose transaction is rolled back so gives
+ * it back.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "store/plan.h"
+#include "store/tuple.h"
 #include "utils/timestamp.h"
+#include "wake/wake.h"
+
+/* Columns of "task". */
+enum
+{
+	TASK_QUEUE_ID = 1,
+	TASK_PASS,
+	TASK_CREATED_AT,
+	TASK_EVENT_ID,
+	TASK_RUN_ID,
+	TASK_NAMESPACE_ID,
+	TASK_STAMP,
+	TASK_SHARD,
+	TASK_PRIORITY,
+	TASK_KIND,
+	TASK_QUEUE,
+	TASK_COLUMNS = TASK_QUEUE
+};
+
+/* Of the columns of its key: queue, shard, priority, pass, time, run, event. */
+#define TASK_KEYS 7
+
+/* store_insert_task -- makes an offer; those who wait for it hear at commit. */
+void
+store_insert_task(const TaskRow *task, int kind)
+{
+	Datum		values[] = {
+		Int64GetDatum((int64) task->queue_id), Int64GetDatum(task->pass),
+		TimestampTzGetDatum(task->created_at), Int64GetDatum(task->event_id),
+		uuid_datum(&task->key.run_id), uuid_datum(&task->key.namespace_id),
+		Int32GetDatum(task->stamp), Int16GetDatum(task->key.shard),
+		Int16GetDatum(task->priority), Int16GetDatum(kind), text_datum(task->queue)
+	};
+
+	store_insert("task", TASK_COLUMNS, values, NULL);
+	wake_mark_task(task->queue_id, task->created_at);
+}
+
+static TaskRow *
+task_row(RowScan *scan, const RunKey *key, uint64 queue_id)
+{
+	TaskRow    *task = palloc0(sizeof(TaskRow));
+
+	task->key = *key;
+	task->key.run_id = *DatumGetUUIDP(store_scan_value(scan, TASK_RUN_ID));
+	task->event_id = DatumGetInt64(store_scan_value(scan, TASK_EVENT_ID));
+	task->stamp = DatumGetInt32(store_scan_value(scan, TASK_STAMP));
+	task->priority = DatumGetInt16(store_scan_value(scan, TASK_PRIORITY));
+	task->pass = DatumGetInt64(store_scan_value(scan, TASK_PASS));
+	task->created_at = DatumGetTimestampTz(store_scan_value(scan, TASK_CREATED_AT));
+	task->queue = TextDatumGetCString(store_scan_value(scan, TASK_QUEUE));
+	task->queue_id = queue_id;
+	return task;
+}
 
 /*
- * Locks up to "limit" offers of one shard, best first.
+ * Up to "limit" offers of one shard and priority.
  *
  * Each priority is a scan of its own, so that it begins at "not_before" and
  * does not wade through what is gone but cannot be vacuumed yet.
  */
 static List *
-peek_shard(const RunKey *key, uint64 queue_id, int limit, TimestampTz not_before)
+peek_priority(const RunKey *key, uint64 queue_id, int priority, int limit, TimestampTz not_before)
 {
-	static Statement peek = {
-		"SELECT t.run_id, t.event_id, t.stamp, t.priority, t.pass, t.created_at, t.queue"
-		" FROM pg_catalog.unnest('{1,2,3,4,5}'::pg_catalog.int2[]) p (priority),"
-		" LATERAL (SELECT * FROM temporal.task"
-		"  WHERE shard OPERATOR(pg_catalog.=) $1 AND queue_id OPERATOR(pg_catalog.=) $2"
-		"  AND priority OPERATOR(pg_catalog.=) p.priority AND pass OPERATOR(pg_catalog.=) 0"
-		"  AND created_at OPERATOR(pg_catalog.>=) $4"
-		"  ORDER BY created_at, run_id, event_id LIMIT $3 FOR UPDATE SKIP LOCKED) t"
-		" LIMIT $3",
-		4, {INT2OID, INT8OID, INT8OID, TIMESTAMPTZOID}
-	};
-	Datum		values[] = {
-		Int16GetDatum(key->shard), Int64GetDatum((int64) queue_id), Int64GetDatum(limit),
-		TimestampTzGetDatum(not_before)
-	};
-	uint64		n = store_run(&peek, values, NULL);
+	ScanKeyData keys[5];
+	RowScan		scan;
 	List	   *tasks = NIL;
 
-	for (uint64 i = 0; i < n; i++)
-	{
-		TaskRow    *task = palloc0(sizeof(TaskRow));
+	store_key_equal(&keys[0], 1, F_INT8EQ, Int64GetDatum((int64) queue_id));
+	store_key_equal(&keys[1], 2, F_INT2EQ, Int16GetDatum(key->shard));
+	store_key_equal(&keys[2], 3, F_INT2EQ, Int16GetDatum(priority));
+	store_key_equal(&keys[3], 4, F_INT8EQ, Int64GetDatum(0));
+	ScanKeyInit(&keys[4], 5, BTGreaterEqualStrategyNumber, F_TIMESTAMPTZ_GE,
+				TimestampTzGetDatum(not_before));
+	store_scan_begin(&scan, "task", keys, lengthof(keys));
+	while (list_length(tasks) < limit && store_scan_next(&scan))
+		tasks = lappend(tasks, task_row(&scan, key, queue_id));
+	store_scan_end(&scan);
+	return tasks;
+}
 
-		task->key = *key;
-		task->key.run_id = store_uuid(i, 1);
-		task->event_id = store_int64(i, 2);
-		task->stamp = store_int32(i, 3);
-		task->priority = store_int16(i, 4);
-		task->pass = store_int64(i, 5);
-		task->created_at = store_time(i, 6);
-		task->queue = store_text(i, 7);
-		task->queue_id = queue_id;
-		tasks = lappend(tasks, task);
-	}
+static List *
+peek_shard(const RunKey *key, uint64 queue_id, int limit, TimestampTz not_before)
+{
+	List	   *tasks = NIL;
+
+	for (int priority = 1; priority <= 5 && list_length(tasks) < limit; priority++)
+		tasks = list_concat(tasks, peek_priority(key, queue_id, priority,
+												 limit - list_length(tasks), not_before));
 	return tasks;
 }
 
 /*
- * store_peek_tasks -- locks up to "limit" offers of a queue, best first.
+ * store_peek_tasks -- up to "limit" offers of a queue, best first.
  *
- * Whoever takes one deletes it; one that is left stays locked until the end of
- * the transaction, so the limit should be what can be taken now.
+ * None is locked: whoever takes one has locked its run or its activity, and
+ * deletes the offer.  One that another transaction is deleting is passed over.
  */
 List *
 store_peek_tasks(const pg_uuid_t *namespace_id, int kind, const char *queue, int limit,
@@ -77,41 +124,20 @@ store_peek_tasks(const pg_uuid_t *namespace_id, int kind, const char *queue, int
 	return tasks;
 }
 
-#define TASK_KEY_SQL \
-	" WHERE shard OPERATOR(pg_catalog.=) $1 AND queue_id OPERATOR(pg_catalog.=) $2" \
-	" AND priority OPERATOR(pg_catalog.=) $3 AND pass OPERATOR(pg_catalog.=) $4" \
-	" AND created_at OPERATOR(pg_catalog.=) $5 AND run_id OPERATOR(pg_catalog.=) $6" \
-	" AND event_id OPERATOR(pg_catalog.=) $7"
-#define TASK_KEY_TYPES \
-	{INT2OID, INT8OID, INT2OID, INT8OID, TIMESTAMPTZOID, UUIDOID, INT8OID}
-#define task_datums(task) \
-	Int16GetDatum((task)->key.shard), Int64GetDatum((int64) (task)->queue_id), \
-	Int16GetDatum((task)->priority), Int64GetDatum((task)->pass), \
-	TimestampTzGetDatum((task)->created_at), uuid_datum(&(task)->key.run_id), \
-	Int64GetDatum((task)->event_id)
-
-/* store_drop_task -- the caller has locked the offer. */
+/* store_drop_task -- deletes an offer unless somebody else has it in hand. */
 void
 store_drop_task(const TaskRow *task)
 {
-	static Statement drop = {"DELETE FROM temporal.task" TASK_KEY_SQL, 7, TASK_KEY_TYPES};
-	Datum		values[] = {task_datums(task)};
+	ScanKeyData keys[TASK_KEYS];
 
-	store_run(&drop, values, NULL);
-}
-
-/* store_withdraw_task -- drops an offer unless a poller has it in hand. */
-void
-store_withdraw_task(const TaskRow *task)
-{
-	static Statement withdraw = {
-		"DELETE FROM temporal.task" TASK_KEY_SQL
-		" AND EXISTS (SELECT FROM temporal.task" TASK_KEY_SQL " FOR UPDATE SKIP LOCKED)",
-		7, TASK_KEY_TYPES
-	};
-	Datum		values[] = {task_datums(task)};
-
-	store_run(&withdraw, values, NULL);
+	store_key_equal(&keys[0], 1, F_INT8EQ, Int64GetDatum((int64) task->queue_id));
+	store_key_equal(&keys[1], 2, F_INT2EQ, Int16GetDatum(task->key.shard));
+	store_key_equal(&keys[2], 3, F_INT2EQ, Int16GetDatum(task->priority));
+	store_key_equal(&keys[3], 4, F_INT8EQ, Int64GetDatum(task->pass));
+	store_key_equal(&keys[4], 5, F_TIMESTAMPTZ_EQ, TimestampTzGetDatum(task->created_at));
+	store_key_equal(&keys[5], 6, F_UUID_EQ, uuid_datum(&task->key.run_id));
+	store_key_equal(&keys[6], 7, F_INT8EQ, Int64GetDatum(task->event_id));
+	store_delete("task", keys, lengthof(keys));
 }
 
 /*

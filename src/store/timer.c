@@ -6,10 +6,13 @@
 
 #include "catalog/pg_type.h"
 #include "store/plan.h"
+#include "store/tuple.h"
 #include "utils/timestamp.h"
 #include "wake/wake.h"
 
 #define SIBLINGS_AMONG 1000
+#define TIMER_COLUMNS 8
+#define TIMER_KEYS 5
 #define TIMER_KEY_SQL \
 	" WHERE shard OPERATOR(pg_catalog.=) $1 AND fire_at OPERATOR(pg_catalog.=) $2" \
 	" AND run_id OPERATOR(pg_catalog.=) $3 AND kind OPERATOR(pg_catalog.=) $4" \
@@ -128,22 +131,6 @@ store_earliest_timer(TimestampTz from)
 	return result;
 }
 
-/* store_insert_deletion -- a closed run is to be deleted, as soon as it can be. */
-void
-store_insert_deletion(const RunKey *key, TimestampTz now)
-{
-	static Statement insert = {
-		"INSERT INTO temporal.timer (shard, fire_at, run_id, kind, event_id, namespace_id)"
-		" VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-		6, {INT2OID, TIMESTAMPTZOID, UUIDOID, INT2OID, INT8OID, UUIDOID}
-	};
-	TimerRow	timer = {*key, TIMER_RETENTION, now, 0, 0};
-	Datum		values[] = {timer_datums(&timer), uuid_datum(&key->namespace_id)};
-
-	store_run(&insert, values, NULL);
-	wake_mark_due(now);
-}
-
 /* store_drop_timer -- the caller has locked the row. */
 void
 store_drop_timer(const TimerRow *timer)
@@ -154,18 +141,54 @@ store_drop_timer(const TimerRow *timer)
 	store_run(&drop, values, NULL);
 }
 
+static void
+timer_keys(ScanKey keys, const TimerRow *timer)
+{
+	store_key_equal(&keys[0], 1, F_INT2EQ, Int16GetDatum(timer->key.shard));
+	store_key_equal(&keys[1], 2, F_TIMESTAMPTZ_EQ, TimestampTzGetDatum(timer->fire_at));
+	store_key_equal(&keys[2], 3, F_UUID_EQ, uuid_datum(&timer->key.run_id));
+	store_key_equal(&keys[3], 4, F_INT2EQ, Int16GetDatum(timer->kind));
+	store_key_equal(&keys[4], 5, F_INT8EQ, Int64GetDatum(timer->event_id));
+}
+
 /* store_withdraw_timer -- drops a row unless it is about to fire. */
 void
 store_withdraw_timer(const TimerRow *timer)
 {
-	static Statement withdraw = {
-		"DELETE FROM temporal.timer" TIMER_KEY_SQL
-		" AND EXISTS (SELECT FROM temporal.timer" TIMER_KEY_SQL " FOR UPDATE SKIP LOCKED)",
-		5, TIMER_KEY_TYPES
-	};
-	Datum		values[] = {timer_datums(timer)};
+	ScanKeyData keys[TIMER_KEYS];
 
-	store_run(&withdraw, values, NULL);
+	timer_keys(keys, timer);
+	store_delete("timer", keys, TIMER_KEYS);
+}
+
+/*
+ * store_insert_timer -- the keeper looks at it then.
+ *
+ * What it stands for (a run or an activity) is locked, so nobody else inserts
+ * the same row.  A row for that very microsecond may be left from an earlier
+ * deadline, and may just be going: the next microsecond will do as well.
+ */
+void
+store_insert_timer(const TimerRow *timer)
+{
+	TimerRow	row = *timer;
+	ScanKeyData keys[TIMER_KEYS];
+	bool		nulls[TIMER_COLUMNS] = {[TIMER_COLUMNS - 1] = true};
+	TransactionId other;
+
+	for (timer_keys(keys, &row); store_may_exist("timer", keys, TIMER_KEYS, &other);
+		 timer_keys(keys, &row))
+		row.fire_at++;
+	{
+		Datum		values[TIMER_COLUMNS] = {
+			TimestampTzGetDatum(row.fire_at), Int64GetDatum(row.event_id),
+			uuid_datum(&row.key.run_id), uuid_datum(&row.key.namespace_id), Int32GetDatum(0),
+			Int16GetDatum(row.key.shard), Int16GetDatum(row.kind)
+		};
+
+		store_insert("timer", TIMER_COLUMNS, values, nulls);
+	}
+	wake_mark_due(row.fire_at);
 }
 
 /* Moves a row; two rows of one kind and run become one when they meet. */
