@@ -48,7 +48,8 @@ guard_run(ItemFunction function, const void *item)
 	MemoryContextSwitchTo(outer);
 	if (error != NULL && ends_the_tick(error->sqlerrcode))
 		ReThrowError(error);
-	if (error != NULL && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+	if (error != NULL && (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+						  error->sqlerrcode == ERRCODE_TEMPORAL_BUSY_WORKFLOW))
 		result.outcome = ITEM_BUSY;
 	else if (error != NULL)
 		result.error = pstrdup(error->message);

@@ -40,6 +40,15 @@ note_claim(const TaskRow *task, int attempt)
 	wake_note_claim(&claim);
 }
 
+/* Was that attempt taken and rolled back, and the keeper has not seen to it? */
+static bool
+claim_is_lost(const TaskRow *task, int attempt)
+{
+	WakeClaim	claim = {task->key, task->queue_id, task->event_id, attempt};
+
+	return wake_claim_is_lost(&claim);
+}
+
 /*
  * Raises the bound below which claims need not look, and notes whether there
  * are offers although none could be taken.
@@ -226,6 +235,9 @@ take_activity_offer(const TaskRow *task, ExecutionState **state, bool *obsolete)
 	}
 	activity = store_load_activity(*state, task->event_id, LOCK_NONE);
 	if (activity == NULL || !activity_offer_is_good(activity, task))
+		return NULL;
+	*obsolete = false;
+	if (claim_is_lost(task, activity->state->attempt))
 		return NULL;
 	(*state)->activities = NIL;
 	activity = store_load_activity(*state, task->event_id, LOCK_SKIP);

@@ -334,6 +334,7 @@ static Outcome
 lose_claim(ServiceCall *call, const void *item)
 {
 	const WakeClaim *claim = item;
+	bool		busy;
 	ExecutionState *state;
 	PendingActivity *activity;
 	Transition *transition;
@@ -343,9 +344,9 @@ lose_claim(ServiceCall *call, const void *item)
 	call->namespace = store_find_namespace_id(&claim->key.namespace_id);
 	if (claim->attempt == 0 || call->namespace == NULL)
 		return ITEM_DONE;
-	state = store_load_run(&claim->key, LOCK_SKIP);
+	state = guard_lock_run(&claim->key, &busy);
 	if (state == NULL)
-		return ITEM_DONE;
+		return busy ? ITEM_BUSY : ITEM_DONE;
 	activity = store_load_activity(state, claim->event_id, LOCK_SKIP);
 	if (activity == NULL || activity->state->started ||
 		activity->state->attempt != claim->attempt || activity->state->offered_at == 0)
@@ -463,14 +464,22 @@ tick_outbox(TimestampTz from, TimestampTz now, int limit)
 	return list_length(rows);
 }
 
+/* How many were looked at; *busy if some have to be looked at again. */
 static int
-tick_lost_claims(void)
+tick_lost_claims(bool *busy)
 {
 	WakeClaim	claims[GUARD_MAX];
-	int			n = wake_take_lost_claims(claims, GUARD_MAX);
+	int			n = wake_lost_claims(claims, GUARD_MAX);
 
+	/* From here on the locks of this transaction keep pollers away. */
+	*busy = false;
 	for (int i = 0; i < n; i++)
-		guard_run(lose_claim, &claims[i]);
+	{
+		if (guard_run(lose_claim, &claims[i]).outcome == ITEM_DONE)
+			wake_forget_lost_claim(&claims[i]);
+		else
+			*busy = true;
+	}
 	return n;
 }
 
@@ -498,17 +507,20 @@ tick(ServiceCall *call, void *arg)
 {
 	Tick	   *tick = arg;
 	int			lost;
+	bool		busy;
 
 	if (!store_adopted())
 		return;
-	lost = tick_lost_claims();
+	lost = tick_lost_claims(&busy);
 	tick->done = lost + tick_timers(tick->from, call->now, tick->max_items);
 	tick->done += tick_outbox(tick->from, call->now, tick->max_items);
 	tick->done += retention_sweep(call->now, tick->max_items, &tick->next);
 	tick->next = Min(tick->next, next_due(tick->from));
 	/* There may be more of them. */
-	if (lost == GUARD_MAX)
+	if (lost == GUARD_MAX && !busy)
 		tick->next = Min(tick->next, call->now);
+	if (busy)
+		tick->next = Min(tick->next, call->now + BUSY_DELAY);
 }
 
 TimestampTz

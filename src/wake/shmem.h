@@ -96,6 +96,7 @@ typedef struct LostClaim
 {
 	Oid database;
 	WakeClaim claim;
+	TimestampTz lost_at;
 } LostClaim;
 
 typedef struct LostClaims

@@ -116,8 +116,8 @@ extern int64 wake_lower_bound(uint64 queue_id);
 extern void wake_raise_bound(uint64 queue_id, int64 created_at);
 
 /*
- * A claim that vanishes with its transaction is told to the keeper, and counts
- * as an attempt that has failed.  Who takes many tasks in one transaction says
+ * A claim that vanishes with its transaction is told to the keeper, is in its
+ * list until forgotten, and counts as an attempt that has failed.  Who takes many tasks in one transaction says
  * whose fault a rollback is: that of each task, of a task that was alone in it
  * and is not undone by itself, or of none.
  */
@@ -130,7 +130,9 @@ typedef enum WakeBlame
 
 extern WakeBlame wake_set_blame(WakeBlame blame);
 extern void wake_note_claim(const WakeClaim *claim);
-extern int wake_take_lost_claims(WakeClaim *claims, int max_claims);
+extern int wake_lost_claims(WakeClaim *claims, int max_claims);
+extern bool wake_claim_is_lost(const WakeClaim *claim);
+extern void wake_forget_lost_claim(const WakeClaim *claim);
 
 /*
  * What a process that subscribes counts, since it has begun.  It alone writes;

@@ -93,10 +93,17 @@ wake_test_take_lost_claims(PG_FUNCTION_ARGS)
 {
 	WakeClaim claims[MAX_CLAIMS];
 	Datum events[MAX_CLAIMS];
-	int count = wake_take_lost_claims(claims, MAX_CLAIMS);
+	int count = wake_lost_claims(claims, MAX_CLAIMS);
 
 	for (int i = 0; i < count; i++)
+	{
 		events[i] = Int64GetDatum(claims[i].event_id);
+		if (!wake_claim_is_lost(&claims[i]))
+			elog(ERROR, "claim is not lost");
+		wake_forget_lost_claim(&claims[i]);
+		if (wake_claim_is_lost(&claims[i]))
+			elog(ERROR, "claim is not forgotten");
+	}
 	PG_RETURN_ARRAYTYPE_P(
 		construct_array(events, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
