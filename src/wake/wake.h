@@ -117,9 +117,9 @@ extern void wake_raise_bound(uint64 queue_id, int64 created_at);
 
 /*
  * A claim that vanishes with its transaction is told to the keeper, is in its
- * list until forgotten, and counts as an attempt that has failed.  Who takes many tasks in one transaction says
- * whose fault a rollback is: that of each task, of a task that was alone in it
- * and is not undone by itself, or of none.
+ * list until forgotten, and counts as an attempt that has failed.  Who takes
+ * many tasks in one transaction says whose fault a rollback is: that of each
+ * task, of a task that was alone in it and is not undone by itself, or of none.
  */
 typedef enum WakeBlame
 {
