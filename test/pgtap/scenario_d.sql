@@ -168,6 +168,21 @@ SELECT t.history_is('55c', 'P, 5 XSIG_INIT, 6 XSIG_DONE, 7 WFT_SCHED', 'S-55 a b
 SELECT t.history_is('55d', '1 WF_STARTED, 2 WFT_SCHED, 3 WFT_START', 'S-55 a busy target buffers it');
 SELECT t.complete(:'task');
 SELECT t.history_is('55d', 'P, 5 WF_SIGNALED, 6 WFT_SCHED', 'S-55 a busy target gets it afterwards');
+
+-- To one that refuses signals because it is closing: it is only late.
+SELECT t.start('55closing');
+SELECT t.poll('55closing') AS task \gset
+SELECT t.signal('55closing');
+SELECT is(t.error_of_complete(:'task', t.complete_workflow()), 'TW303 UnhandledCommand', 'S-55 a target that is closing');
+SELECT t.poll('55closing') AS task \gset
+SELECT t.run('55late', t.signal_external('55closing', 'ext'));
+SELECT t.tick();
+SELECT is((SELECT array_agg(failures) FROM temporal.outbox), '{0}', 'S-55 a closing target: no failure, later');
+SELECT t.history_is('55late', 'P, 5 XSIG_INIT', 'S-55 a closing target: not yet');
+SELECT t.complete(:'task');
+SELECT t.skip('1 s');
+SELECT t.history_is('55late', 'P, 5 XSIG_INIT, 6 XSIG_DONE, 7 WFT_SCHED', 'S-55 a closing target goes on and gets it');
+SELECT t.check(id) FROM unnest('{55closing, 55late}'::text[]) id;
 SELECT t.check(id) FROM unnest('{55c, 55d}'::text[]) id;
 
 -- The outcome comes while the sender is busy.
