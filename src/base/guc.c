@@ -26,6 +26,7 @@ char *guc_grpc_listen_addresses = "localhost";
 int guc_grpc_max_connections = 1000;
 int guc_grpc_max_message_size = 4 * 1024 * 1024;
 int guc_grpc_max_streams = 1000;
+bool guc_grpc_pipeline = true;
 int guc_grpc_port = 0;
 int guc_heartbeat_limit = 30 * 60 * 1000;
 int guc_history_count_limit = 50 * 1024;
@@ -76,6 +77,13 @@ define_grpc(void)
 							"Most calls at a time on one connection.",
 							"A worker has one for each poll that waits.", &guc_grpc_max_streams,
 							1000, 1, 100 * 1000, PGC_SIGHUP, 0, NULL, NULL, NULL);
+
+	DefineCustomBoolVariable("temporal.grpc_pipeline",
+							 "Serves the next calls while those before them are made durable.",
+							 "A process of its own flushes WAL. Answers leave when that is done, "
+							 "so clients see no difference; SQL sessions may see a change a moment "
+							 "before it is durable.",
+							 &guc_grpc_pipeline, true, PGC_SIGHUP, 0, NULL, NULL, NULL);
 
 	DefineCustomIntVariable("temporal.grpc_port", "Port on which gRPC is served; zero: not at all.",
 							"Temporal's clients expect 7233. With several databases that have the "

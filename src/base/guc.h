@@ -14,6 +14,7 @@ extern char *guc_grpc_listen_addresses;
 extern int guc_grpc_max_connections;
 extern int guc_grpc_max_message_size;
 extern int guc_grpc_max_streams;
+extern bool guc_grpc_pipeline;
 extern int guc_grpc_port;
 extern int guc_heartbeat_limit;
 extern int guc_history_count_limit;

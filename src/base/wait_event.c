@@ -14,6 +14,7 @@
 
 static const char *const names[] = {
 	[WAIT_EVENT_EXECUTOR_MAIN] = "TemporalExecutorMain",
+	[WAIT_EVENT_FLUSHER_MAIN] = "TemporalFlusherMain",
 	[WAIT_EVENT_FRONTEND_MAIN] = "TemporalFrontendMain",
 	[WAIT_EVENT_KEEPER_MAIN] = "TemporalKeeperMain",
 	[WAIT_EVENT_LAUNCHER_MAIN] = "TemporalLauncherMain",

@@ -254,7 +254,7 @@ publish(Call *call)
 			longpoll_leave(call);
 			call_forget_body(call);
 			MemoryContextSwitchTo(call->memory);
-			http2_answer(call);
+			durable_answer(call);
 			break;
 		case OUTCOME_WAIT:
 			if (call->service.tasks_held)
@@ -328,6 +328,7 @@ batch_run(void)
 	Batch batch = {0};
 	Call *call;
 	ErrorData *error;
+	int usual = synchronous_commit;
 
 	while (batch.count < BATCH_SIZE && (call = call_take_ready()) != NULL)
 	{
@@ -337,7 +338,10 @@ batch_run(void)
 	if (batch.count == 0)
 		return;
 	MemoryContextSwitchTo(frontend_memory);
+	if (durable_may_wait(batch.count))
+		synchronous_commit = SYNCHRONOUS_COMMIT_OFF;
 	error = worker_try(run_transaction, &batch);
+	synchronous_commit = usual;
 	for (int i = 0; i < batch.count; i++)
 	{
 		if (error)
@@ -347,6 +351,7 @@ batch_run(void)
 		else
 			publish(batch.calls[i]);
 	}
+	durable_request();
 	MemoryContextSwitchTo(frontend_memory);
 	if (error)
 		FreeErrorData(error);

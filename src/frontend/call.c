@@ -45,7 +45,7 @@ call_new(Connection *connection, int32 stream_id)
 void
 call_drop(Call *call)
 {
-	if (call->phase == CALL_READY)
+	if (call->phase == CALL_READY || call->phase == CALL_WAITING)
 		dlist_delete(&call->of_phase);
 	if (call->phase == CALL_PARKED)
 		longpoll_unpark(call);

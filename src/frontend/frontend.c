@@ -31,6 +31,7 @@
 #define EVENTS_A_TURN 256
 #define FOREVER_MS (60 * 60 * 1000)
 #define LISTEN_RETRY_MS 1000
+#define FLUSH_RETRY_MS 100
 
 PGDLLEXPORT void temporal_frontend_main(Datum arg);
 
@@ -74,9 +75,12 @@ frontend_turn(void)
 		worker_leave(PROCESS_NOT_WANTED);
 	if (!listener_keep_open())
 		timeout = LISTEN_RETRY_MS;
+	durable_release();
 	longpoll_wake();
 	serve_sources();
 	batch_run();
+	if (durable_release())
+		timeout = FLUSH_RETRY_MS;
 	check_at = connection_check_all();
 	connection_look_after_touched();
 	stat_now();

@@ -12,6 +12,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "access/xlogdefs.h"
 #include "datatype/timestamp.h"
 #include "lib/ilist.h"
 #include "lib/pairingheap.h"
@@ -48,6 +49,7 @@ typedef enum CallPhase
 	CALL_READY,    /* in the list of calls to execute */
 	CALL_RUNNING,  /* in the batch */
 	CALL_PARKED,   /* waits for its channel or for a time */
+	CALL_WAITING,  /* its answer waits for the disk */
 	CALL_ANSWERED, /* nghttp2 has the answer */
 } CallPhase;
 
@@ -143,7 +145,8 @@ typedef struct Call
 	TimestampTz give_up; /* answer with what there is; 0: has not waited */
 
 	Status status;
-	uint8 *answer; /* framed */
+	XLogRecPtr lsn; /* that must be on disk before the answer leaves */
+	uint8 *answer;  /* framed */
 	size_t answer_len;
 	size_t answer_sent;
 } Call;
@@ -214,6 +217,12 @@ extern int longpoll_count(void);
 
 /* batch.c */
 extern void batch_run(void);
+
+/* durable.c */
+extern bool durable_may_wait(int calls);
+extern void durable_answer(Call *call);
+extern void durable_request(void);
+extern bool durable_release(void);
 
 /* stat.c */
 extern void stat_call(const Call *call, int64 microseconds);

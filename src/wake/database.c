@@ -58,6 +58,8 @@ database_create(Oid database)
 	pg_atomic_write_u32(&slot->prepared, 0);
 	pg_atomic_write_u32(&slot->notify, 0);
 	pg_atomic_write_u32(&slot->wanted, 0);
+	pg_atomic_write_u32(&slot->flusher, 0);
+	pg_atomic_write_u64(&slot->flush, 0);
 	pg_atomic_write_u64(&slot->due, (uint64) DT_NOEND);
 	pg_atomic_write_u32(&slot->database, database);
 	return true;

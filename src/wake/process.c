@@ -63,6 +63,7 @@ process_kind_name(ProcessKind kind)
 		[PROCESS_LAUNCHER] = "launcher",
 		[PROCESS_KEEPER] = "keeper",
 		[PROCESS_FRONTEND] = "frontend",
+		[PROCESS_FLUSHER] = "flusher",
 		[PROCESS_EXECUTOR] = "executor",
 	};
 
@@ -158,6 +159,8 @@ leave_slot(int code, Datum arg)
 		wake_shared.processes->launcher = -1;
 	else if (slot->info.kind == PROCESS_KEEPER)
 		database_detach_keeper(slot->info.database);
+	else if (slot->info.kind == PROCESS_FLUSHER)
+		flush_attach(slot->info.database, false);
 	slot->proc = -1;
 	slot->info.pid = 0;
 	slot->info.state = PROCESS_GONE;
@@ -251,6 +254,8 @@ process_running(void)
 	slot->info.state = PROCESS_RUNNING;
 	if (slot->info.kind == PROCESS_KEEPER)
 		database_attach_keeper(slot->info.database);
+	else if (slot->info.kind == PROCESS_FLUSHER)
+		flush_attach(slot->info.database, true);
 	unlock();
 	set_launcher_latch();
 }

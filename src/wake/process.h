@@ -19,6 +19,7 @@ typedef enum ProcessKind
 	PROCESS_LAUNCHER,
 	PROCESS_KEEPER,
 	PROCESS_FRONTEND,
+	PROCESS_FLUSHER,
 	PROCESS_EXECUTOR,
 } ProcessKind;
 
@@ -115,5 +116,15 @@ extern int database_take_work(uint64 *queue_ids, int max_queues);
 extern void database_sweep(void);
 extern bool database_saw_prepare(void);
 extern void database_forget_prepare(void);
+
+/*
+ * Flushing WAL for others.  Who has committed asynchronously asks for it, and
+ * is woken when it is done: false if nobody does it.  All positions are in WAL
+ * that is written already.
+ */
+extern bool flush_request(uint64 lsn);
+extern uint64 flush_requested(void);
+extern bool flush_available(void);
+extern void flush_done(void);
 
 #endif /* TEMPORAL_WAKE_PROCESS_H */

@@ -91,6 +91,8 @@ initialise_databases(void)
 		pg_atomic_init_u32(&slot->prepared, 0);
 		pg_atomic_init_u32(&slot->notify, 0);
 		pg_atomic_init_u32(&slot->wanted, 0);
+		pg_atomic_init_u32(&slot->flusher, 0);
+		pg_atomic_init_u64(&slot->flush, 0);
 		pg_atomic_init_u64(&slot->due, 0);
 	}
 }

@@ -113,6 +113,8 @@ typedef struct DatabaseSlot
 	pg_atomic_uint32 prepared; /* a transaction was prepared */
 	pg_atomic_uint32 notify;   /* some queue's has_work is set */
 	pg_atomic_uint32 wanted;   /* a bit for each kind of worker */
+	pg_atomic_uint32 flusher;  /* as keeper */
+	pg_atomic_uint64 flush;    /* WAL that somebody waits for */
 	pg_atomic_uint64 due;      /* earliest due time, a TimestampTz */
 } DatabaseSlot;
 
@@ -169,6 +171,7 @@ extern void waiter_wake(WakeKind kind, Oid database, uint64 channel, int count);
 extern void waiter_wake_database(Oid database);
 extern bool waiter_exists(WakeKind kind, Oid database, uint64 channel);
 extern void waiter_cancel(void);
+extern void waiter_wake_servers(Oid database);
 
 /* queue.c */
 extern void queue_lower_bound(uint64 queue_id, int64 created_at);
@@ -180,6 +183,9 @@ extern void queue_sweep(Oid database);
 /* xact.c */
 extern void xact_register(void);
 extern void xact_note_bound(uint64 queue_id, int64 bound);
+
+/* flush.c */
+extern void flush_attach(Oid database, bool attached);
 
 /* claim.c */
 extern void claim_lost(const WakeClaim *claim);

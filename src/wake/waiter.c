@@ -449,6 +449,21 @@ become_server(void)
 	return my_server >= 0;
 }
 
+/* waiter_wake_servers -- sets the latch of all that subscribe in a database. */
+void
+waiter_wake_servers(Oid database)
+{
+	WaiterServer *servers = wake_shared.waiter_table->servers;
+
+	LWLockAcquire(wake_shared.waiter_lock, LW_SHARED);
+	for (int i = 0; i < WAKE_SERVERS; i++)
+	{
+		if (servers[i].proc >= 0 && servers[i].stat.database == database)
+			SetLatch(&GetPGProcByNumber(servers[i].proc)->procLatch);
+	}
+	LWLockRelease(wake_shared.waiter_lock);
+}
+
 /* wake_server_stat -- where this process counts. */
 WakeServerStat *
 wake_server_stat(void)

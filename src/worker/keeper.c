@@ -169,6 +169,7 @@ keeper_turn(void)
 	bool sweeping;
 
 	process_want(PROCESS_FRONTEND, guc_grpc_port != 0);
+	process_want(PROCESS_FLUSHER, guc_grpc_port != 0 && guc_grpc_pipeline);
 
 	if (database_saw_prepare())
 		sweep_at = Min(sweep_at, now + PREPARED_SWEEP_MS * INT64CONST(1000));

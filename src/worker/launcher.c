@@ -57,6 +57,7 @@ static const struct
 } worker_kinds[] = {
 	{PROCESS_KEEPER, "temporal_keeper_main"},
 	{PROCESS_FRONTEND, "temporal_frontend_main"},
+	{PROCESS_FLUSHER, "temporal_flusher_main"},
 };
 
 /* What the launcher remembers of one worker of a database. */

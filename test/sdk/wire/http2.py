@@ -53,6 +53,7 @@ class Client:
         self.h2 = H2Connection(H2Configuration(header_encoding="utf-8", validate_outbound_headers=False))
         self.answers = {}
         self.closed = False
+        self.corked = False  # what is said waits for the next flush()
         self.goaway = None
         self.h2.initiate_connection()
         self.flush()
@@ -64,6 +65,8 @@ class Client:
         self.socket.close()
 
     def flush(self):
+        if self.corked:
+            return
         self.socket.sendall(self.h2.data_to_send())
 
     def start(self, path, headers=(), end=False, **override):

@@ -6,7 +6,9 @@ import gzip
 import random
 import socket
 import struct
+import subprocess
 import sys
+import threading
 import time
 import uuid
 
@@ -16,6 +18,7 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
     DescribeNamespaceRequest,
     DescribeNamespaceResponse,
+    DescribeWorkflowExecutionRequest,
     GetSystemInfoResponse,
     GetWorkflowExecutionHistoryRequest,
     PollActivityTaskQueueRequest,
@@ -357,6 +360,94 @@ def a_deadline_that_has_passed_is_an_answer():
         time.sleep(0.05)
         client.send(stream, frame(b""))
         assert client.wait(stream).status == 4
+
+
+def signal(number, types):
+    """Sends a signal to the server's processes of these types."""
+    subprocess.run(
+        ["psql", "-qXc", f"COPY (SELECT pid FROM pg_stat_activity WHERE backend_type IN ({types}))"
+         f" TO PROGRAM 'xargs kill -{number}'"],
+        capture_output=True,
+    )
+
+
+def crash_server():
+    """One process is killed, so the server starts anew."""
+    signal(9, "'temporal keeper'")
+
+
+@test
+def answers_wait_for_the_disk():
+    flushing = "'temporal flusher', 'temporal keeper', 'walwriter', 'checkpointer'"
+    with Client() as client:
+        client.call(INFO)
+        signal("STOP", flushing)
+        try:
+            client.corked = True
+            streams = []
+            for i in range(16):
+                streams.append(client.start(WORKFLOW + "StartWorkflowExecution"))
+                client.send(streams[-1], frame(start("disk", f"disk-{i}")))
+            client.corked = False
+            client.flush()
+            assert client.is_quiet(streams[0], 1)
+        finally:
+            signal("CONT", flushing)
+        assert all(client.wait(stream).status == 0 for stream in streams)
+
+
+def start_until_crash(prefix):
+    """Starts workflows, many at a time, and returns those that were answered."""
+    answered = []
+    with Client() as client:
+        streams = {}
+        try:
+            for i in range(20000):
+                name = f"{prefix}-{i}"
+                stream = client.start(WORKFLOW + "StartWorkflowExecution")
+                client.send(stream, frame(start("crash", name)))
+                streams[stream] = name
+                client.corked = i % 16 != 15
+                while len(streams) >= 64:
+                    client.corked = False
+                    client.flush()
+                    client.receive()
+                    for done in [s for s in streams if client.answers[s].ended]:
+                        name = streams.pop(done)
+                        if client.answers[done].status == 0:
+                            answered.append(name)
+                    if client.closed:
+                        return answered
+                if i == 300:
+                    threading.Thread(target=crash_server).start()
+        except OSError:
+            pass
+    return answered
+
+
+def reconnect():
+    for _ in range(300):
+        try:
+            client = Client()
+            if client.call(INFO).status == 0:
+                return client
+        except (OSError, AssertionError):
+            pass
+        time.sleep(0.1)
+    raise AssertionError("the server does not come back")
+
+
+@test
+def what_was_answered_survives_a_crash():
+    for round in range(3):
+        answered = start_until_crash(f"crash-{round}")
+        assert len(answered) > 250, len(answered)
+        with reconnect() as client:
+            for name in answered:
+                request = DescribeWorkflowExecutionRequest(namespace="default")
+                request.execution.workflow_id = own(name)
+                answer = client.call(WORKFLOW + "DescribeWorkflowExecution", request.SerializeToString())
+                assert answer.status == 0, (name, len(answered), answer.message)
 
 
 @test

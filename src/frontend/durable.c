@@ -1,0 +1,80 @@
+/*
+ * durable.c
+ *	  Answers that wait until what they tell is on disk.
+ *
+ * Under load a batch commits asynchronously, and the next one runs while the
+ * flusher flushes.  No answer leaves, not even one that only reads, before all
+ * WAL of this process's commits up to its own is flushed: a client never sees
+ * what a crash could undo.  A call that is alone commits as any transaction
+ * does; nothing would be gained.
+ *
+ * With synchronous standbys every commit has to wait for them, so there is no
+ * pipeline then.  Who has switched synchronous_commit off wants no wait at all.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "replication/syncrep.h"
+
+#include "base/guc.h"
+#include "frontend/frontend.h"
+#include "wake/process.h"
+
+static dlist_head waiting = DLIST_STATIC_INIT(waiting);
+
+/* durable_may_wait -- may a batch of so many calls commit asynchronously? */
+bool
+durable_may_wait(int calls)
+{
+	if (!guc_grpc_pipeline || !flush_available() || synchronous_commit == SYNCHRONOUS_COMMIT_OFF)
+		return false;
+	if (SyncRepStandbyNames != NULL && SyncRepStandbyNames[0] != '\0')
+		return false;
+	return calls > 1 || call_any_ready() || !dlist_is_empty(&waiting);
+}
+
+/* durable_answer -- lets an answer go when its commit is on disk. */
+void
+durable_answer(Call *call)
+{
+	call->lsn = XactLastCommitEnd;
+	if (dlist_is_empty(&waiting) && call->lsn <= GetFlushRecPtr(NULL))
+	{
+		http2_answer(call);
+		return;
+	}
+	call->phase = CALL_WAITING;
+	dlist_push_tail(&waiting, &call->of_phase);
+}
+
+/* durable_request -- asks for it; without a flusher it is done at once. */
+void
+durable_request(void)
+{
+	if (!dlist_is_empty(&waiting) && !flush_request(XactLastCommitEnd))
+		XLogFlush(XactLastCommitEnd);
+}
+
+/* durable_release -- sends what has become durable; true if answers still wait. */
+bool
+durable_release(void)
+{
+	XLogRecPtr flushed;
+
+	if (dlist_is_empty(&waiting))
+		return false;
+	flushed = GetFlushRecPtr(NULL);
+	while (!dlist_is_empty(&waiting))
+	{
+		Call *call = dlist_head_element(Call, of_phase, &waiting);
+
+		if (call->lsn > flushed)
+			return true;
+		dlist_pop_head_node(&waiting);
+		MemoryContextSwitchTo(call->memory);
+		http2_answer(call);
+	}
+	MemoryContextSwitchTo(frontend_memory);
+	return false;
+}
