@@ -97,6 +97,31 @@ AS 'MODULE_PATHNAME', 'temporal_start_activity';
 COMMENT ON FUNCTION temporal.start_activity IS
 'Starts an activity and returns a handle to wait for.';
 
+CREATE FUNCTION temporal.step(name text, query text, VARIADIC args "any")
+RETURNS jsonb
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_step';
+COMMENT ON FUNCTION temporal.step(text, text, VARIADIC "any") IS
+'Runs a statement once, in the transaction that records it; what it returns, or how many rows it changed.';
+
+CREATE FUNCTION temporal.step(name text, query text)
+RETURNS jsonb
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_step';
+COMMENT ON FUNCTION temporal.step(text, text) IS
+'Runs a statement once, in the transaction that records it; what it returns, or how many rows it changed.';
+
+CREATE FUNCTION temporal.execute_local_activity(
+	name text,
+	input "any" DEFAULT NULL,
+	result anyelement DEFAULT NULL::jsonb,
+	maximum_attempts integer DEFAULT 1)
+RETURNS anyelement
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_execute_local_activity';
+COMMENT ON FUNCTION temporal.execute_local_activity IS
+'Runs a registered activity function right here, once, in the transaction that records it.';
+
 CREATE FUNCTION temporal.await(handle bigint, result anyelement DEFAULT NULL::jsonb)
 RETURNS anyelement
 LANGUAGE c VOLATILE

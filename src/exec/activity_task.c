@@ -65,7 +65,8 @@ void
 activity_task_do(const Task *task)
 {
 	const Pb__PollActivityTaskQueueResponse *activity = task->activity;
-	Call		call = {.registration = task->registration, .input = activity->input};
+	Call		call = {.registration = task->registration, .input = activity->input,
+	.activity = activity};
 	ErrorData  *error;
 
 	if (call.registration == NULL)

@@ -25,12 +25,19 @@
 #include "utils/timestamp.h"
 
 static bool busy = false;
+static const Pb__PollActivityTaskQueueResponse *activity_current = NULL;
 static volatile sig_atomic_t timed_out = false;
 
 bool
 call_is_busy(void)
 {
 	return busy;
+}
+
+const Pb__PollActivityTaskQueueResponse *
+call_activity(void)
+{
+	return activity_current;
 }
 
 /* ---- the time that a call may take ---- */
@@ -93,6 +100,34 @@ discard_session(void)
 	ResetSequenceCaches();
 }
 
+/* ---- steps that are rolled back ---- */
+
+/*
+ * The function has rolled back a block with a step in it, which it believes to
+ * be taken.
+ */
+static void
+on_subtransaction(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
+{
+	Pass	   *pass = pass_current;
+
+	if (event != SUBXACT_EVENT_ABORT_SUB || pass == NULL || pass->stop != STOP_NONE ||
+		pass->step_subid < subid)
+		return;
+	pass->stop = STOP_SPOILT;
+	pass->reason = "a step was rolled back";
+}
+
+static void
+watch_subtransactions(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+		RegisterSubXactCallback(on_subtransaction, NULL);
+	registered = true;
+}
+
 /* ---- the call ---- */
 
 static void
@@ -124,21 +159,34 @@ is_real_cancel(const ErrorData *error, const Pass *pass)
 }
 
 ErrorData *
-call_guarded(Call *call)
+call_limited(void (*body) (void *arg), void *arg, int64 limit_ms, bool *timed_out_here)
 {
 	ErrorData  *error;
 
 	busy = true;
-	pass_current = call->pass;
-	start_timer(call->limit_ms);
-	error = xact_guard(call_body, call);
-	stop_timer(call->limit_ms);
-	pass_current = NULL;
+	start_timer(limit_ms);
+	error = xact_guard(body, arg);
+	stop_timer(limit_ms);
 	busy = false;
+	*timed_out_here = error != NULL && timed_out && error->sqlerrcode == ERRCODE_QUERY_CANCELED;
+	return error;
+}
+
+ErrorData *
+call_guarded(Call *call)
+{
+	ErrorData  *error;
+
+	watch_subtransactions();
+	pass_current = call->pass;
+	activity_current = call->activity;
+	error = call_limited(call_body, call, call->limit_ms, &call->timed_out);
+	pass_current = NULL;
+	activity_current = NULL;
 	if (error != NULL && is_real_cancel(error, call->pass))
 		ReThrowError(error);
-	call->timed_out = error != NULL && timed_out && error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
-		(call->pass == NULL || call->pass->stop == STOP_NONE);
+	if (call->pass != NULL && call->pass->stop != STOP_NONE)
+		call->timed_out = false;
 	if (MyBackendType == B_BG_WORKER)
 		discard_session();
 	return error;

@@ -14,6 +14,7 @@
  */
 #include "postgres.h"
 
+#include "exec/marker.h"
 #include "exec/pass.h"
 #include "proto/wire.h"
 #include "utils/memutils.h"
@@ -157,6 +158,20 @@ pass_new(MemoryContext memory, Pb__HistoryEvent **events, size_t n_events, bool 
 	return pass;
 }
 
+void
+pass_rewind(Pass *pass)
+{
+	pass->applied = 0;
+	pass->handles = pass->signals = pass->patches = pass->compensations = pass->commands = NIL;
+	pass->activities = pass->timers = pass->locals = pass->step = 0;
+	pass->random = 0;
+	pass->cancel_requested = pass->cancel_raised = pass->again = false;
+	pass->stop = STOP_NONE;
+	pass->reason = NULL;
+	pass->wanted = NULL;
+	enter_task(pass, 0);
+}
+
 bool
 pass_is_live(const Pass *pass)
 {
@@ -227,8 +242,9 @@ describe_command(const Pb__Command *command)
 			return psprintf("%s \"%s\"", type,
 							command->cancel_timer_command_attributes->timer_id);
 		case PB__COMMAND__ATTRIBUTES_RECORD_MARKER_COMMAND_ATTRIBUTES:
-			return psprintf("%s \"%s\"", type,
-							command->record_marker_command_attributes->marker_name);
+			return psprintf("%s \"%s\" of \"%s\"", type,
+							command->record_marker_command_attributes->marker_name,
+							marker_command_about(command->record_marker_command_attributes));
 		default:
 			return type;
 	}
@@ -253,8 +269,9 @@ describe_event(const Pb__HistoryEvent *event)
 			return psprintf("%s \"%s\"", name,
 							event->timer_canceled_event_attributes->timer_id);
 		case EVENT(MARKER_RECORDED):
-			return psprintf("%s \"%s\"", name,
-							event->marker_recorded_event_attributes->marker_name);
+			return psprintf("%s \"%s\" of \"%s\"", name,
+							event->marker_recorded_event_attributes->marker_name,
+							marker_event_about(event->marker_recorded_event_attributes));
 		default:
 			return name;
 	}
@@ -266,6 +283,14 @@ same_activity(const Pb__ScheduleActivityTaskCommandAttributes *command,
 {
 	return strcmp(command->activity_type->name, event->activity_type->name) == 0 &&
 		strcmp(command->activity_id, event->activity_id) == 0;
+}
+
+static bool
+same_marker(const Pb__RecordMarkerCommandAttributes *command,
+			const Pb__MarkerRecordedEventAttributes *event)
+{
+	return strcmp(command->marker_name, event->marker_name) == 0 &&
+		strcmp(marker_command_about(command), marker_event_about(event)) == 0;
 }
 
 /* Is the event what this command leaves? */
@@ -293,8 +318,8 @@ command_left(const Pb__Command *command, const Pb__HistoryEvent *event)
 					   event->timer_canceled_event_attributes->timer_id) == 0;
 		case EVENT(MARKER_RECORDED):
 			return command->command_type == PB__COMMAND_TYPE__COMMAND_TYPE_RECORD_MARKER &&
-				strcmp(command->record_marker_command_attributes->marker_name,
-					   event->marker_recorded_event_attributes->marker_name) == 0;
+				same_marker(command->record_marker_command_attributes,
+							event->marker_recorded_event_attributes);
 		case EVENT(UPSERT_WORKFLOW_SEARCH_ATTRIBUTES):
 			return command->command_type ==
 				PB__COMMAND_TYPE__COMMAND_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES;
@@ -322,7 +347,7 @@ next_command_event(Pass *pass)
 
 		if (event->event_type == EVENT(WORKFLOW_TASK_STARTED))
 			return NULL;
-		if (is_command_event(event))
+		if (is_command_event(event) && !marker_is_patch(event))
 			return event;
 	}
 	return NULL;
@@ -382,6 +407,13 @@ next_task(Pass *pass)
 	enter_task(pass, pass->task + 1);
 	handle_cancel_late(pass);
 	return true;
+}
+
+void
+pass_skip_task(Pass *pass)
+{
+	while (!pass_is_live(pass) && next_command_event(pass) == NULL && next_task(pass))
+		;
 }
 
 static pg_noreturn void

@@ -14,6 +14,7 @@
 #include "base/errors.h"
 #include "core/decide.h"
 #include "proto/time.h"
+#include "service/registration.h"
 #include "utils/elog.h"
 #include "utils/jsonb.h"
 
@@ -23,6 +24,7 @@ typedef enum PassStop
 	STOP_NONE,
 	STOP_WAITING,				/* for something that has not happened yet */
 	STOP_STEP,					/* for a local step that the runner must take */
+	STOP_SPOILT,				/* steps were taken that did not stay: begin again */
 	STOP_NONDETERMINISTIC		/* the function does not do what the history says */
 } PassStop;
 
@@ -51,6 +53,25 @@ typedef struct Signal
 	const Pb__Payloads *input;
 	bool		taken;
 } Signal;
+
+/* What is done in the database between two calls, and recorded as a marker. */
+typedef struct Step
+{
+	const char *name;
+	const Registration *registration;	/* a local activity */
+	const Pb__Payloads *input;	/* of it */
+	int			maximum_attempts;
+	const char *query;			/* else SQL */
+	int			nargs;
+	Oid		   *types;
+	Datum	   *values;
+	char	   *nulls;			/* as for SPI */
+	/* What came of it. */
+	Jsonb	   *result;
+	Pb__Failure *failure;
+	int			attempt;
+	Pb__Command *command;		/* that records it */
+} Step;
 
 /* A completed workflow task, or the one in hand. */
 typedef struct PassTask
@@ -86,11 +107,22 @@ typedef struct Pass
 	uint64		random;
 	bool		cancel_requested;
 	bool		cancel_raised;
+	int			locals;			/* steps asked for */
+	List	   *patches;		/* of char *: ids that were asked for and are in use */
+	List	   *compensations;	/* of Compensation, the latest first */
+
+	/* Steps of the task in hand. */
+	bool		stepwise;		/* the runner takes them, between two calls */
+	List	   *steps;			/* of Step: taken; kept when the function begins again */
+	int			step;			/* how many of them have been asked for */
+	Step	   *wanted;			/* why it has stopped */
+	SubTransactionId step_subid;	/* the last was taken in */
 
 	/* What came of it. */
 	List	   *commands;		/* of Pb__Command: new ones */
 	PassStop	stop;
 	const char *reason;			/* why it stopped */
+	bool		again;			/* it needs no event to go on, only another task */
 } Pass;
 
 /* The pass that is under way in this process; NULL: none. */
@@ -100,6 +132,9 @@ extern Pass *pass_current;
 
 extern Pass *pass_new(MemoryContext memory, Pb__HistoryEvent **events, size_t n_events,
 					  bool only_replay);
+
+/* The function is called once more, from the top. */
+extern void pass_rewind(Pass *pass);
 
 /* The pass of the function that calls; an error outside of workflows. */
 extern Pass *pass_require(const char *function);
@@ -112,6 +147,12 @@ extern const Pb__HistoryEvent *pass_command(Pass *pass, Pb__Command *command);
 
 /* Are its commands new? */
 extern bool pass_is_live(const Pass *pass);
+
+/*
+ * For a command that needs no wait before it: if the task has none left and
+ * was not the last one, another was asked for only to go on.
+ */
+extern void pass_skip_task(Pass *pass);
 
 /* Ends the call of the function; said again until it obeys. */
 extern void pass_check_stop(const Pass *pass);
@@ -132,6 +173,18 @@ extern void pass_close(Pass *pass, Pb__Command *closing);
 
 extern Pb__Command *pass_new_command(Pb__CommandType type);
 extern uint64 pass_random(Pass *pass);
+
+/* ---- step.c ---- */
+
+/* Takes a step where we are; fills in its result, raises its error. */
+extern void step_take(Step *step);
+
+/* Takes it in subtransactions, as often as it may fail; raises what must be tried later. */
+extern void step_take_guarded(Pass *pass, Step *step);
+
+/* Does a type of workflow wait after its steps?  Then they are taken one by one. */
+extern bool step_type_waits(const char *workflow_type);
+extern void step_note_type(const char *workflow_type);
 
 /* ---- handle.c ---- */
 

@@ -15,6 +15,7 @@ typedef struct Call
 	const Registration *registration;
 	const Pb__Payloads *input;
 	Pass	   *pass;			/* of a workflow */
+	const Pb__PollActivityTaskQueueResponse *activity;	/* or of an activity */
 	int64		limit_ms;		/* 0: none */
 	Jsonb	   *result;
 	bool		timed_out;
@@ -26,8 +27,15 @@ typedef struct Call
  */
 extern ErrorData *call_guarded(Call *call);
 
+/* The same for code of users that is no registered function. */
+extern ErrorData *call_limited(void (*body) (void *arg), void *arg, int64 limit_ms,
+							   bool *timed_out);
+
 /* Is a function under way in this process? */
 extern bool call_is_busy(void);
+
+/* The activity that is under way, or NULL. */
+extern const Pb__PollActivityTaskQueueResponse *call_activity(void);
 
 /* ---- workflow_task.c, activity_task.c ---- */
 

@@ -121,6 +121,7 @@ complete_task(const Task *task, const Pass *pass)
 	request.namespace_ = task->queue->namespace_name;
 	request.task_token = task->workflow->task_token;
 	request.identity = task->identity;
+	request.force_create_new_workflow_task = pass->again;
 	request.commands = palloc((list_length(pass->commands) + 1) * sizeof(Pb__Command *));
 	foreach(cell, pass->commands)
 		request.commands[request.n_commands++] = lfirst(cell);
@@ -188,6 +189,46 @@ answer(const Task *task, Call *call, const ErrorData *error)
 		complete_task(task, pass);
 }
 
+/* ---- the pass ---- */
+
+/* Were steps taken in a pass whose work does not stay? */
+static bool
+is_spoilt(const Pass *pass, const ErrorData *error)
+{
+	return pass->stop == STOP_SPOILT ||
+		(!pass->stepwise && pass->steps != NIL && error != NULL);
+}
+
+/*
+ * Calls the function until it has taken all of its steps; its error, or NULL.
+ *
+ * Steps that were taken in a pass are gone with it unless the function
+ * returned: then they are taken one by one, between passes.
+ */
+static ErrorData *
+call_with_steps(Call *call)
+{
+	Pass	   *pass = call->pass;
+	ErrorData  *error;
+
+	pass->stepwise = step_type_waits(pass->workflow_type);
+	for (;;)
+	{
+		error = call_guarded(call);
+		if (is_spoilt(pass, error))
+		{
+			step_note_type(pass->workflow_type);
+			pass->stepwise = true;
+			pass->steps = NIL;
+		}
+		else if (pass->stop == STOP_STEP)
+			step_take_guarded(pass, pass->wanted);
+		else
+			return error;
+		pass_rewind(pass);
+	}
+}
+
 /* ---- from the poll to the answer ---- */
 
 bool
@@ -228,7 +269,7 @@ workflow_task_do(const Task *task)
 	call.pass = task_pass(task);
 	call.input = call.pass->events[0]->workflow_execution_started_event_attributes->input;
 	call.limit_ms = task->timed ? guc_pass_timeout : 0;
-	error = call_guarded(&call);
+	error = call_with_steps(&call);
 	if (error != NULL && call.pass->stop == STOP_NONE && !call.timed_out &&
 		failure_class(error) >= ERROR_AGAIN)
 		ReThrowError(error);

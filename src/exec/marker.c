@@ -1,0 +1,153 @@
+/*
+ * marker.c
+ *	  Markers: what workflow functions record that is no event of its own.
+ */
+#include "postgres.h"
+
+#include "exec/marker.h"
+#include "lib/stringinfo.h"
+#include "proto/payload.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/datetime.h"
+#include "utils/json.h"
+
+#define LOCAL_ACTIVITY "core_local_activity"
+#define PATCH "core_patch"
+
+/* The details of a command and of an event have entries of the same fields. */
+typedef struct Entry
+{
+	ProtobufCMessage base;
+	const char *key;
+	Pb__Payloads *value;
+} Entry;
+
+StaticAssertDecl(sizeof(Entry) == sizeof(Pb__RecordMarkerCommandAttributes__DetailsEntry) &&
+				 sizeof(Entry) == sizeof(Pb__MarkerRecordedEventAttributes__DetailsEntry),
+				 "entries of details differ");
+
+/* ---- reading ---- */
+
+static const Pb__Payloads *
+find_detail(size_t n, const Entry *const *entries, const char *key)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(entries[i]->key, key) == 0)
+			return entries[i]->value;
+	return NULL;
+}
+
+/* A text in the JSON object that a detail holds; "" if there is none. */
+static const char *
+find_text(const Pb__Payloads *detail, const char *key)
+{
+	Jsonb	   *json = payloads_to_jsonb(detail);
+	JsonbValue	value;
+
+	if (json == NULL || !JB_ROOT_IS_OBJECT(json) ||
+		getKeyJsonValueFromContainer(&json->root, key, strlen(key), &value) == NULL ||
+		value.type != jbvString)
+		return "";
+	return pnstrdup(value.val.string.val, value.val.string.len);
+}
+
+static const char *
+about(const char *name, size_t n, const Entry *const *entries)
+{
+	if (strcmp(name, PATCH) == 0)
+		return find_text(find_detail(n, entries, "patch-data"), "id");
+	if (strcmp(name, LOCAL_ACTIVITY) == 0)
+		return find_text(find_detail(n, entries, "data"), "activity_type");
+	return "";
+}
+
+const char *
+marker_command_about(const Pb__RecordMarkerCommandAttributes *attributes)
+{
+	return about(attributes->marker_name, attributes->n_details,
+				 (const Entry *const *) attributes->details);
+}
+
+const char *
+marker_event_about(const Pb__MarkerRecordedEventAttributes *attributes)
+{
+	return about(attributes->marker_name, attributes->n_details,
+				 (const Entry *const *) attributes->details);
+}
+
+bool
+marker_is_patch(const Pb__HistoryEvent *event)
+{
+	return event->event_type == EVENT(MARKER_RECORDED) &&
+		strcmp(event->marker_recorded_event_attributes->marker_name, PATCH) == 0;
+}
+
+const Pb__Payloads *
+marker_result(const Pb__MarkerRecordedEventAttributes *attributes)
+{
+	return find_detail(attributes->n_details, (const Entry *const *) attributes->details, "result");
+}
+
+/* ---- writing ---- */
+
+static void
+add_detail(Pb__RecordMarkerCommandAttributes *attributes, const char *key, Pb__Payload *value)
+{
+	Pb__RecordMarkerCommandAttributes__DetailsEntry *entry =
+		proto_new(&pb__record_marker_command_attributes__details_entry__descriptor);
+
+	entry->key = key;
+	entry->value = core_payloads(value);
+	attributes->details[attributes->n_details++] = entry;
+}
+
+static Pb__Command *
+new_marker(const char *name)
+{
+	Pb__Command *command = pass_new_command(PB__COMMAND_TYPE__COMMAND_TYPE_RECORD_MARKER);
+
+	command->attributes_case = PB__COMMAND__ATTRIBUTES_RECORD_MARKER_COMMAND_ATTRIBUTES;
+	command->record_marker_command_attributes =
+		proto_new(&pb__record_marker_command_attributes__descriptor);
+	command->record_marker_command_attributes->marker_name = name;
+	command->record_marker_command_attributes->details = palloc(2 * sizeof(void *));
+	return command;
+}
+
+Pb__Command *
+marker_patch(const char *id)
+{
+	Pb__Command *command = new_marker(PATCH);
+	StringInfoData data;
+
+	initStringInfo(&data);
+	appendStringInfoString(&data, "{\"id\":");
+	escape_json(&data, id);
+	appendStringInfoString(&data, ",\"deprecated\":false}");
+	add_detail(command->record_marker_command_attributes, "patch-data",
+			   core_json_payload(data.data));
+	return command;
+}
+
+Pb__Command *
+marker_step(int number, const Step *step, TimestampTz time)
+{
+	Pb__Command *command = new_marker(LOCAL_ACTIVITY);
+	Pb__RecordMarkerCommandAttributes *attributes = command->record_marker_command_attributes;
+	int			zone = 0;
+	char		when[MAXDATELEN + 1];
+	StringInfoData data;
+
+	JsonEncodeDateTime(when, TimestampTzGetDatum(time), TIMESTAMPTZOID, &zone);
+	initStringInfo(&data);
+	appendStringInfo(&data, "{\"seq\":%d,\"attempt\":%d,\"activity_id\":\"%d\",\"activity_type\":",
+					 number, Max(step->attempt, 1), number);
+	escape_json(&data, step->name);
+	appendStringInfo(&data, ",\"complete_time\":\"%s\"}", when);
+	add_detail(attributes, "data", core_json_payload(data.data));
+	if (step->result != NULL)
+		add_detail(attributes, "result", payload_from_jsonb(step->result));
+	attributes->failure = step->failure;
+	return command;
+}

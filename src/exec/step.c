@@ -1,0 +1,170 @@
+/*
+ * step.c
+ *	  Local steps: what a workflow does in the database between two waits.
+ *
+ * A step happens in the transaction that records it, as a marker, so it
+ * happens once.  First it is tried the quick way: right where the function
+ * asks for it, many in one pass.  If the function then waits, or an error takes
+ * a step with it, all of them are gone with the pass, and the function is
+ * called again stepwise: it stops at each step that is not taken yet, the
+ * runner takes it in a subtransaction outside of user code, and begins again.
+ * Types of workflow that once needed that begin so the next time.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "exec/function.h"
+#include "exec/task.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "store/xact.h"
+#include "utils/datum.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+/* Less than a workflow task may take. */
+#define STEP_LIMIT_MS 5000
+
+/* ---- types that wait after steps ---- */
+
+#define TYPE_KEY 64
+
+static HTAB *waiting_types = NULL;
+
+bool
+step_type_waits(const char *workflow_type)
+{
+	char		key[TYPE_KEY];
+
+	if (waiting_types == NULL)
+		return false;
+	strlcpy(key, workflow_type, sizeof(key));
+	return hash_search(waiting_types, key, HASH_FIND, NULL) != NULL;
+}
+
+void
+step_note_type(const char *workflow_type)
+{
+	char		key[TYPE_KEY];
+
+	if (waiting_types == NULL)
+	{
+		HASHCTL		control = {.keysize = TYPE_KEY, .entrysize = TYPE_KEY};
+
+		waiting_types = hash_create("temporal types that wait", 16, &control,
+									HASH_ELEM | HASH_STRINGS);
+	}
+	strlcpy(key, workflow_type, sizeof(key));
+	hash_search(waiting_types, key, HASH_ENTER, NULL);
+}
+
+/* ---- taking a step ---- */
+
+/* The only row: its column, or an object of several. */
+static Jsonb *
+row_result(void)
+{
+	bool		isnull;
+
+	if (SPI_tuptable == NULL)
+		return value_to_jsonb(Int64GetDatum((int64) SPI_processed), false, INT8OID);
+	if (SPI_processed == 0)
+		return NULL;
+	if (SPI_processed > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_CARDINALITY_VIOLATION),
+				 errmsg("query of a step returned more than one row"),
+				 errhint("Make one value of them, by jsonb_agg() for example.")));
+	if (SPI_tuptable->tupdesc->natts == 1)
+	{
+		Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+
+		return value_to_jsonb(value, isnull, SPI_gettypeid(SPI_tuptable->tupdesc, 1));
+	}
+	return value_to_jsonb(heap_copy_tuple_as_datum(SPI_tuptable->vals[0],
+												   BlessTupleDesc(SPI_tuptable->tupdesc)),
+						  false, RECORDOID);
+}
+
+static SPIPlanPtr
+prepare(const Step *step)
+{
+	SPIPlanPtr	plan = SPI_prepare(step->query, step->nargs, step->types);
+
+	if (plan == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("query of step \"%s\" cannot be run: %s", step->name,
+						SPI_result_code_string(SPI_result))));
+	return plan;
+}
+
+static void
+run_query(Step *step)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Jsonb	   *result;
+	int			code;
+
+	SPI_connect();
+	code = SPI_execute_plan(prepare(step), step->values, step->nulls, false, 2);
+	if (code < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("query of step \"%s\" cannot be run: %s", step->name,
+						SPI_result_code_string(code))));
+	result = row_result();
+	MemoryContextSwitchTo(caller);
+	step->result = result == NULL ? NULL : DatumGetJsonbPCopy(JsonbPGetDatum(result));
+	SPI_finish();
+	MemoryContextSwitchTo(caller);
+}
+
+void
+step_take(Step *step)
+{
+	Pass	   *outer = pass_current;
+	bool		read_only = XactReadOnly;
+
+	pass_current = NULL;
+	XactReadOnly = false;
+	step->attempt++;
+	PG_TRY();
+	{
+		if (step->query != NULL)
+			run_query(step);
+		else
+			step->result = function_call(function_find(step->registration), step->input);
+	}
+	PG_FINALLY();
+	{
+		XactReadOnly = read_only;
+		pass_current = outer;
+	}
+	PG_END_TRY();
+}
+
+static void
+take_body(void *arg)
+{
+	step_take(arg);
+}
+
+void
+step_take_guarded(Pass *pass, Step *step)
+{
+	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
+	ErrorData  *error;
+	bool		timed_out;
+
+	do
+	{
+		error = call_limited(take_body, step, STEP_LIMIT_MS, &timed_out);
+		if (error != NULL && failure_class(error) >= ERROR_AGAIN && !timed_out)
+			ReThrowError(error);
+	} while (error != NULL && step->attempt < step->maximum_attempts);
+	step->failure = error != NULL ? failure_of_error(error) : NULL;
+	pass->steps = lappend(pass->steps, step);
+	MemoryContextSwitchTo(caller);
+}

@@ -1,0 +1,208 @@
+/*
+ * step_call.c
+ *	  Local steps, as workflow functions ask for them.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "base/argument.h"
+#include "base/clock.h"
+#include "catalog/pg_type.h"
+#include "exec/function.h"
+#include "exec/marker.h"
+#include "exec/pass.h"
+#include "funcapi.h"
+#include "proto/payload.h"
+#include "proto/wire.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+
+PG_FUNCTION_INFO_V1(temporal_step);
+PG_FUNCTION_INFO_V1(temporal_execute_local_activity);
+
+/* How many steps are taken in one workflow task: in a pass, one by one. */
+#define MAX_STEPS 10000
+#define MAX_STEPWISE 200
+
+/* ---- the outcome ---- */
+
+static pg_noreturn void
+raise_failure(const char *name, const Pb__Failure *cause)
+{
+	Pb__Failure *failure = proto_new(&pb__failure__descriptor);
+
+	failure->message = psprintf("step \"%s\" failed", name);
+	failure->source = "PostgreSQL";
+	failure->cause = unconstify(Pb__Failure *, cause);
+	failure->failure_info_case = PB__FAILURE__FAILURE_INFO_ACTIVITY_FAILURE_INFO;
+	failure->activity_failure_info = proto_new(&pb__activity_failure_info__descriptor);
+	failure->activity_failure_info->activity_type = proto_new(&pb__activity_type__descriptor);
+	failure->activity_failure_info->activity_type->name = name;
+	failure_raise(ERRCODE_TEMPORAL_ACTIVITY_FAILED, failure->message, failure);
+}
+
+/* Records the step, or finds it recorded; its result. */
+static Jsonb *
+recorded(Pass *pass, Step *step)
+{
+	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
+	const Pb__Failure *failure = step->failure;
+	Jsonb	   *result = step->result;
+	const Pb__HistoryEvent *event;
+
+	if (step->command == NULL)
+		step->command = marker_step(pass->locals, step, clock_now());
+	event = pass_command(pass, step->command);
+	if (event != NULL)
+	{
+		failure = event->marker_recorded_event_attributes->failure;
+		result = payloads_to_jsonb(marker_result(event->marker_recorded_event_attributes));
+	}
+	MemoryContextSwitchTo(caller);
+	if (failure != NULL)
+		raise_failure(step->name, failure);
+	return result;
+}
+
+/* ---- taking it ---- */
+
+/*
+ * Right here, in the pass.  Until it is done, and for good if it raises an
+ * error, the pass counts as spoilt.
+ */
+static void
+take_here(Pass *pass, Step *step)
+{
+	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
+
+	pass->stop = STOP_SPOILT;
+	pass->reason = "a step has failed";
+	step_take(step);
+	pass->stop = STOP_NONE;
+	pass->step_subid = GetCurrentSubTransactionId();
+	pass->steps = lappend(pass->steps, step);
+	pass->step++;
+	MemoryContextSwitchTo(caller);
+}
+
+/* The step that the function asks for, as it was taken; does not come back else. */
+static Step *
+take(Pass *pass, Step *step)
+{
+	Step	   *taken;
+
+	pass_skip_task(pass);
+	if (!pass_is_live(pass))
+		return step;
+	if (pass->step < list_length(pass->steps))
+	{
+		taken = list_nth(pass->steps, pass->step++);
+		if (strcmp(taken->name, step->name) != 0)
+			pass_stop(pass, STOP_NONDETERMINISTIC,
+					  psprintf("it asks for step \"%s\", and has asked for \"%s\" before",
+							   step->name, taken->name));
+		return taken;
+	}
+	if (list_length(pass->steps) >= (pass->stepwise ? MAX_STEPWISE : MAX_STEPS))
+	{
+		pass->again = true;
+		pass_stop(pass, STOP_WAITING, "the next workflow task");
+	}
+	if (pass->stepwise)
+	{
+		pass->wanted = step;
+		pass_stop(pass, STOP_STEP, psprintf("step %s", step->name));
+	}
+	take_here(pass, step);
+	return step;
+}
+
+static Jsonb *
+do_step(Pass *pass, Step *step)
+{
+	pass->locals++;
+	return recorded(pass, take(pass, step));
+}
+
+/* ---- SQL ---- */
+
+/* The arguments from "first" on; they outlive the pass. */
+static void
+copy_arguments(FunctionCallInfo fcinfo, int first, Step *step)
+{
+	Datum	   *values;
+	bool	   *nulls;
+	Oid		   *types;
+	int			n = extract_variadic_args(fcinfo, first, false, &values, &types, &nulls);
+
+	step->nargs = Max(n, 0);
+	step->types = types;
+	step->values = values;
+	step->nulls = palloc(step->nargs + 1);
+	for (int i = 0; i < step->nargs; i++)
+	{
+		int16		length;
+		bool		by_value;
+
+		step->nulls[i] = nulls[i] ? 'n' : ' ';
+		get_typlenbyval(types[i], &length, &by_value);
+		if (!nulls[i])
+			values[i] = datumCopy(values[i], by_value, length);
+	}
+	step->nulls[step->nargs] = '\0';
+}
+
+static Step *
+new_step(FunctionCallInfo fcinfo)
+{
+	Step	   *step = palloc0(sizeof(Step));
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT), errmsg("name of the step is not set")));
+	step->name = argument_text(fcinfo, 0, NULL);
+	step->maximum_attempts = 1;
+	return step;
+}
+
+/* temporal.step(name, query, VARIADIC args "any") returns jsonb */
+Datum
+temporal_step(PG_FUNCTION_ARGS)
+{
+	Pass	   *pass = pass_require("step");
+	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
+	Step	   *step = new_step(fcinfo);
+	Jsonb	   *result;
+
+	step->query = argument_text(fcinfo, 1, NULL);
+	copy_arguments(fcinfo, 2, step);
+	MemoryContextSwitchTo(caller);
+	result = do_step(pass, step);
+	if (result == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_JSONB_P(result);
+}
+
+/* temporal.execute_local_activity(name, input, result, maximum_attempts) returns anyelement */
+Datum
+temporal_execute_local_activity(PG_FUNCTION_ARGS)
+{
+	Pass	   *pass = pass_require("execute_local_activity");
+	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
+	Step	   *step = new_step(fcinfo);
+
+	step->input = value_payloads(fcinfo, 1);
+	if (!PG_ARGISNULL(3))
+		step->maximum_attempts = PG_GETARG_INT32(3);
+	pass_skip_task(pass);
+	if (pass_is_live(pass))
+		step->registration = service_find_registration(pass->namespace_name, QUEUE_TYPE(ACTIVITY),
+													   step->name);
+	if (pass_is_live(pass) && step->registration == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("activity \"%s\" is not registered", step->name)));
+	MemoryContextSwitchTo(caller);
+	return value_result(fcinfo, do_step(pass, step));
+}

@@ -1,0 +1,147 @@
+-- Local steps of workflow functions: SQL and local activities.
+BEGIN;
+\ir include/worker.sql
+\ir include/workflow.sql
+SELECT * FROM no_plan();
+
+CREATE SCHEMA shop;
+CREATE TABLE shop.stock (sku text PRIMARY KEY, n integer CHECK (n >= 0));
+INSERT INTO shop.stock VALUES ('apple', 5);
+CREATE TABLE shop.log (at serial, what text);
+
+\echo # steps without a wait
+
+CREATE FUNCTION shop.count_down(times integer) RETURNS jsonb LANGUAGE plpgsql AS
+$$
+DECLARE
+	n jsonb;
+BEGIN
+	FOR i IN 1 .. times LOOP
+		n := temporal.step('take', 'UPDATE shop.stock SET n = n - 1 WHERE sku = $1 RETURNING n', 'apple'::text);
+	END LOOP;
+	RETURN n || temporal.step('count', 'INSERT INTO shop.log (what) VALUES ($1), ($2)', 'a'::text, 'b'::text)
+		|| temporal.step('pair', 'SELECT 1 AS a, $1 AS b', now() IS NOT NULL)
+		|| coalesce(temporal.step('none', 'SELECT 1 WHERE false'), '"none"');
+END
+$$;
+SELECT temporal.register_workflow('shop.count_down') \g /dev/null
+SELECT is(t.launch('count_down', '3'), '[2, 2, {"a": 1, "b": true}, "none"]', 'steps return what their statements do');
+SELECT t.history_is('count_down', '1 WF_STARTED, 2 WFT_SCHED, 3 WFT_START, 4 WFT_DONE, 5 MARKER, 6 MARKER, 7 MARKER, 8 MARKER, 9 MARKER, 10 MARKER, 11 WF_COMPLETED',
+	'each leaves a marker, all in one workflow task');
+SELECT t.event_has('count_down', 5, '{"markerName": "core_local_activity", "details": {"result": [4]}}', 'with its result');
+SELECT is(t.event('count_down', 5) #>> '{details,data,0,activity_type}', 'take', 'and its name');
+SELECT t.check('count_down');
+SELECT is((SELECT n FROM shop.stock), 2, 'each was done once');
+
+\echo # steps, then a wait
+
+CREATE FUNCTION shop.reserve(ok boolean) RETURNS text LANGUAGE plpgsql AS
+$$
+DECLARE
+	n integer;
+BEGIN
+	PERFORM temporal.step('log 1', $q$INSERT INTO shop.log (what) VALUES ('reserve')$q$);
+	n := temporal.execute_local_activity('take', 'apple'::text, result => n);
+	PERFORM temporal.sleep('1 day');
+	n := temporal.execute_local_activity('take', 'apple'::text, result => n);
+	RETURN n;
+END
+$$;
+CREATE FUNCTION shop.take(sku text) RETURNS integer LANGUAGE sql AS 'UPDATE shop.stock s SET n = n - 1 WHERE s.sku = take.sku RETURNING n';
+SELECT temporal.register_workflow('shop.reserve'), temporal.register_activity('shop.take') \g /dev/null
+SELECT is(t.launch('reserve', 'true'), 'running', 'a workflow waits');
+SELECT is((SELECT n FROM shop.stock), 1, 'what it did before is done');
+SELECT t.history_is('reserve', '1 WF_STARTED, 2 WFT_SCHED, 3 WFT_START, 4 WFT_DONE, 5 MARKER, 6 MARKER, 7 TIMER_START', 'and in the history');
+SELECT t.skip('1 day') \g /dev/null
+SELECT is(t.outcome('reserve'), '"0"', 'it goes on');
+SELECT is((SELECT count(*) FROM shop.log WHERE what = 'reserve'), 1::bigint, 'nothing was done twice');
+SELECT t.check('reserve');
+
+\echo # a step that fails
+
+UPDATE shop.stock SET n = 1;
+CREATE FUNCTION shop.greedy() RETURNS text LANGUAGE plpgsql AS
+$$
+DECLARE
+	n integer := 0;
+BEGIN
+	LOOP
+		BEGIN
+			PERFORM temporal.step('take', $q$UPDATE shop.stock SET n = n - 1$q$);
+			n := n + 1;
+		EXCEPTION WHEN SQLSTATE 'TF011' THEN
+			RETURN format('%s, then %s', n, SQLERRM);
+		END;
+	END LOOP;
+END
+$$;
+SELECT temporal.register_workflow('shop.greedy') \g /dev/null
+SELECT matches(t.launch('greedy'), '"1, then step .*take.* failed: new row for relation .*stock.* violates check constraint', 'is an exception');
+SELECT t.history_is('greedy', '1 WF_STARTED, 2 WFT_SCHED, 3 WFT_START, 4 WFT_DONE, 5 MARKER, 6 MARKER, 7 WF_COMPLETED', 'and a marker');
+SELECT t.event_has('greedy', 6, '{"failure": {"source": "PostgreSQL", "applicationFailureInfo": {"type": "23514"}}}', 'with the failure');
+SELECT is((SELECT n FROM shop.stock), 0, 'the other one is done');
+
+-- Rolling back a block does not roll back its steps.
+CREATE FUNCTION shop.regret() RETURNS text LANGUAGE plpgsql AS
+$$
+BEGIN
+	BEGIN
+		PERFORM temporal.step('add', 'UPDATE shop.stock SET n = n + 10');
+		RAISE EXCEPTION 'never mind';
+	EXCEPTION WHEN raise_exception THEN
+		PERFORM temporal.step('log', $q$INSERT INTO shop.log (what) VALUES ('regret')$q$);
+	END;
+	RETURN 'done';
+END
+$$;
+SELECT temporal.register_workflow('shop.regret') \g /dev/null
+SELECT is(t.launch('regret'), '"done"', 'a block with a step is rolled back');
+SELECT is((SELECT n FROM shop.stock), 10, 'the step stays');
+SELECT is((SELECT count(*) FROM shop.log WHERE what = 'regret'), 1::bigint, 'as does that of the handler');
+SELECT t.history_is('regret', '1 WF_STARTED, 2 WFT_SCHED, 3 WFT_START, 4 WFT_DONE, 5 MARKER, 6 MARKER, 7 WF_COMPLETED', 'both are recorded');
+
+-- Neither does the failure of the workflow.
+CREATE FUNCTION shop.doomed() RETURNS text LANGUAGE plpgsql AS
+$$ BEGIN PERFORM temporal.step('add', 'UPDATE shop.stock SET n = n + 10'); RAISE EXCEPTION 'the end'; END $$;
+SELECT temporal.register_workflow('shop.doomed') \g /dev/null
+SELECT is(t.launch('doomed'), 'TF001 workflow "doomed" failed: the end', 'a workflow fails after a step');
+SELECT is((SELECT n FROM shop.stock), 20, 'which stays');
+SELECT t.history_is('doomed', '1 WF_STARTED, 2 WFT_SCHED, 3 WFT_START, 4 WFT_DONE, 5 MARKER, 6 WF_FAILED', 'and is recorded');
+
+\echo # many steps
+
+CREATE FUNCTION shop.many(n integer, pause boolean) RETURNS integer LANGUAGE plpgsql AS
+$$
+DECLARE
+	sum integer := 0;
+BEGIN
+	FOR i IN 1 .. n LOOP
+		sum := sum + temporal.step('add', 'SELECT $1', i)::integer;
+	END LOOP;
+	IF pause THEN PERFORM temporal.sleep('1 s'); END IF;
+	RETURN sum;
+END
+$$;
+SELECT temporal.register_workflow('shop.many') \g /dev/null
+SELECT temporal.start_workflow('many', inputs => ARRAY['1000', 'false']::jsonb[], workflow_id => 'many'),
+	temporal.start_workflow('many', inputs => ARRAY['500', 'true']::jsonb[], workflow_id => 'many pauses') \g /dev/null
+SELECT t.tick() \g /dev/null
+SELECT is(t.outcome('many'), '500500', 'a thousand steps');
+SELECT is(t.outcome('many pauses'), 'running', 'many steps and a wait');
+SELECT is((SELECT count(*) FROM temporal.history('many pauses') WHERE event_type = 'MarkerRecorded'), 500::bigint, 'which are recorded');
+SELECT t.skip('1 s') \g /dev/null
+SELECT is(t.outcome('many pauses'), '125250', 'and found again');
+
+\echo # what is wrong with a step
+
+CREATE FUNCTION shop.wrong(query text) RETURNS text LANGUAGE plpgsql AS
+$$ BEGIN RETURN temporal.step('wrong', query); EXCEPTION WHEN SQLSTATE 'TF011' THEN RETURN SQLERRM; END $$;
+SELECT temporal.register_workflow('shop.wrong') \g /dev/null
+SELECT is(t.launch('wrong', to_jsonb(query), query), to_jsonb('step "wrong" failed: ' || message)::text, message) FROM (VALUES
+	('SELECT 1 FROM generate_series(1, 2)', 'query of a step returned more than one row'),
+	('SELECT nothing', 'column "nothing" does not exist'),
+	('SELECT temporal.sleep(''1 s'')', 'temporal.sleep() can only be called by a workflow function'),
+	('COMMIT', 'query of step "wrong" cannot be run: SPI_ERROR_TRANSACTION')) q (query, message);
+
+SELECT * FROM finish();
+ROLLBACK;
