@@ -218,3 +218,114 @@ LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'temporal_is_cancelled';
 COMMENT ON FUNCTION temporal.is_cancelled IS
 'Whether somebody has asked the workflow to end.';
+
+CREATE FUNCTION temporal.workflow_info()
+RETURNS jsonb
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_workflow_info';
+COMMENT ON FUNCTION temporal.workflow_info IS
+'Ids, type, queue, start time and length of the history of the workflow.';
+
+CREATE FUNCTION temporal.patched(id text)
+RETURNS boolean
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'temporal_patched';
+COMMENT ON FUNCTION temporal.patched IS
+'Whether to run new code: false for a run that came by here before the change.';
+
+CREATE FUNCTION temporal.upsert_search_attributes("values" jsonb)
+RETURNS void
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'temporal_upsert_search_attributes';
+COMMENT ON FUNCTION temporal.upsert_search_attributes IS
+'Sets search attributes of the workflow; null takes one away.';
+
+CREATE FUNCTION temporal.upsert_memo("values" jsonb)
+RETURNS void
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'temporal_upsert_memo';
+COMMENT ON FUNCTION temporal.upsert_memo IS
+'Sets fields of the memo of the workflow; null takes one away.';
+
+CREATE FUNCTION temporal.compensate(activity text, input "any" DEFAULT NULL)
+RETURNS void
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_compensate';
+COMMENT ON FUNCTION temporal.compensate IS
+'Notes an activity that undoes what the workflow has done, for run_compensations().';
+
+CREATE FUNCTION temporal.next_compensation(OUT activity text, OUT input jsonb)
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_next_compensation';
+COMMENT ON FUNCTION temporal.next_compensation IS
+'Takes the latest of what compensate() has noted; NULLs if nothing is left.';
+
+CREATE FUNCTION temporal.run_compensations()
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	undo record;
+BEGIN
+	LOOP
+		undo := temporal.next_compensation();
+		EXIT WHEN undo.activity IS NULL;
+		PERFORM temporal.execute_activity(undo.activity, array(SELECT jsonb_array_elements(undo.input)));
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION temporal.run_compensations IS
+'Runs the activities that compensate() has noted, the latest first.';
+
+-- ---- in an activity function ----
+
+CREATE FUNCTION temporal.activity_info()
+RETURNS jsonb
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_activity_info';
+COMMENT ON FUNCTION temporal.activity_info IS
+'Ids, attempt, heartbeat details of the last attempt, and a key that is the same in all attempts of this activity.';
+
+CREATE FUNCTION temporal.fail(
+	message text,
+	type text DEFAULT NULL,
+	non_retryable boolean DEFAULT false,
+	details jsonb DEFAULT NULL,
+	next_retry_delay interval DEFAULT NULL)
+RETURNS void
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_fail';
+COMMENT ON FUNCTION temporal.fail IS
+'Raises a failure (TF010) with a type, details, and a word on whether and when to try again.';
+
+-- ---- testing ----
+
+CREATE FUNCTION temporal.skip_time(duration interval)
+RETURNS void
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'temporal_skip_time';
+COMMENT ON FUNCTION temporal.skip_time IS
+'Moves the clock of the engine until the end of the transaction: what is due then is done by tick().';
+
+CREATE FUNCTION temporal.mock_activity(
+	name text,
+	result jsonb DEFAULT NULL,
+	error text DEFAULT NULL,
+	non_retryable boolean DEFAULT false)
+RETURNS void
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_mock_activity';
+COMMENT ON FUNCTION temporal.mock_activity IS
+'Until the end of the transaction, tick() takes this result (or error) for that of the activity function, which is not called.';
+
+CREATE FUNCTION temporal.replay(
+	function text,
+	workflow_id text,
+	run_id uuid DEFAULT NULL,
+	namespace text DEFAULT 'default')
+RETURNS text
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_replay';
+COMMENT ON FUNCTION temporal.replay IS
+'Plays the history of a workflow again with a function, changing nothing: NULL if they agree, else the first difference.';

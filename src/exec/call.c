@@ -15,6 +15,7 @@
 #include "commands/prepare.h"
 #include "commands/sequence.h"
 #include "exec/function.h"
+#include "exec/rehearse.h"
 #include "exec/task.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
@@ -130,6 +131,15 @@ watch_subtransactions(void)
 
 /* ---- the call ---- */
 
+Jsonb *
+call_registered(const Registration *registration, const Pb__Payloads *input)
+{
+	const Mock *mock = registration->kind == QUEUE_TYPE(ACTIVITY) ?
+		mock_find(registration->name) : NULL;
+
+	return mock != NULL ? mock_result(mock) : function_call(function_find(registration), input);
+}
+
 static void
 call_body(void *arg)
 {
@@ -140,7 +150,7 @@ call_body(void *arg)
 	error_context_stack = NULL;
 	if (call->pass != NULL && !call->registration->direct_sql)
 		XactReadOnly = true;	/* until the end of the subtransaction */
-	call->result = function_call(function_find(call->registration), call->input);
+	call->result = call_registered(call->registration, call->input);
 	/* A function may have caught what should have ended it. */
 	if (call->pass != NULL)
 		pass_check_stop(call->pass);

@@ -162,7 +162,8 @@ void
 pass_rewind(Pass *pass)
 {
 	pass->applied = 0;
-	pass->handles = pass->signals = pass->patches = pass->compensations = pass->commands = NIL;
+	pass->handles = pass->signals = pass->commands = NIL;
+	pass->patches = pass->unpatched = pass->compensations = NIL;
 	pass->activities = pass->timers = pass->locals = pass->step = 0;
 	pass->random = 0;
 	pass->cancel_requested = pass->cancel_raised = pass->again = false;

@@ -109,6 +109,7 @@ typedef struct Pass
 	bool		cancel_raised;
 	int			locals;			/* steps asked for */
 	List	   *patches;		/* of char *: ids that were asked for and are in use */
+	List	   *unpatched;		/* of char *: those that are not */
 	List	   *compensations;	/* of Compensation, the latest first */
 
 	/* Steps of the task in hand. */

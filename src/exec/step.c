@@ -135,7 +135,7 @@ step_take(Step *step)
 		if (step->query != NULL)
 			run_query(step);
 		else
-			step->result = function_call(function_find(step->registration), step->input);
+			step->result = call_registered(step->registration, step->input);
 	}
 	PG_FINALLY();
 	{

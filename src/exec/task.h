@@ -27,6 +27,9 @@ typedef struct Call
  */
 extern ErrorData *call_guarded(Call *call);
 
+/* Where we are: what stands in for it, or the function. */
+extern Jsonb *call_registered(const Registration *registration, const Pb__Payloads *input);
+
 /* The same for code of users that is no registered function. */
 extern ErrorData *call_limited(void (*body) (void *arg), void *arg, int64 limit_ms,
 							   bool *timed_out);
@@ -61,6 +64,9 @@ extern void activity_task_do(const Task *task);
 /* Answers that the function, or the commit after it, has failed. */
 extern void workflow_task_fail(const Task *task, const ErrorData *error);
 extern void activity_task_fail(const Task *task, const ErrorData *error);
+
+/* How a workflow ends whose function has returned, or raised an error. */
+extern Pb__Command *workflow_end_command(const Pass *pass, const ErrorData *error, Jsonb *result);
 
 /* ---- task.c ---- */
 

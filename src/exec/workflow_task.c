@@ -109,6 +109,12 @@ error_command(const Pass *pass, const ErrorData *error)
 	return canceled ? cancel_command() : fail_command(error);
 }
 
+Pb__Command *
+workflow_end_command(const Pass *pass, const ErrorData *error, Jsonb *result)
+{
+	return error != NULL ? error_command(pass, error) : complete_command(result);
+}
+
 /* ---- answers ---- */
 
 static void
@@ -182,7 +188,7 @@ answer(const Task *task, Call *call, const ErrorData *error)
 		return;
 	}
 	if (pass->stop == STOP_NONE)
-		pass_close(pass, error != NULL ? error_command(pass, error) : complete_command(call->result));
+		pass_close(pass, workflow_end_command(pass, error, call->result));
 	if (pass->stop == STOP_NONDETERMINISTIC)
 		fail_nondeterministic(task, pass);
 	else

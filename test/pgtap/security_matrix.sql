@@ -37,7 +37,7 @@ CREATE TABLE m.statements (
 	"right" text NOT NULL,
 	statement text NOT NULL,
 	answer text,
-	UNIQUE (kind, name));
+	UNIQUE (kind, name, statement));
 
 INSERT INTO m.statements
 SELECT 'function', s.name, s."right",
@@ -111,7 +111,22 @@ FROM (VALUES
 	('unregister_activity', 'worker', $$SELECT temporal.unregister_activity('mine', '<ns>')
 		FROM temporal.register_activity('public.' || current_user, 'mine', '<q>', '<ns>')$$, NULL),
 	('workflow_queue', 'any', $$SELECT temporal.workflow_queue('registered <q>', '<ns>') = 'served'$$, NULL),
+	('replay', 'run', $$SELECT temporal.replay('public.' || current_user, 'open <q>', namespace => '<ns>') IS NOT NULL$$, NULL),
+	('mock_activity', 'none', $$mock_activity('a')$$, NULL),
+	('skip_time', 'owner', $$skip_time('1 s')$$, NULL),
 	-- in workflow functions only
+	('step', 'none', $$step('s', 'SELECT 1')$$, '55000'),
+	('step', 'none', $$step('s', 'SELECT $1', 1)$$, '55000'),
+	('execute_local_activity', 'none', $$execute_local_activity('a')$$, '55000'),
+	('workflow_info', 'none', $$workflow_info()$$, '55000'),
+	('patched', 'none', $$patched('p')$$, '55000'),
+	('upsert_search_attributes', 'none', $$upsert_search_attributes('{}')$$, '55000'),
+	('upsert_memo', 'none', $$upsert_memo('{}')$$, '55000'),
+	('compensate', 'none', $$compensate('a')$$, '55000'),
+	('next_compensation', 'none', $$next_compensation()$$, '55000'),
+	('run_compensations', 'none', $$run_compensations()$$, '55000'),
+	('activity_info', 'none', $$activity_info()$$, '55000'),
+	('fail', 'none', $$fail('m')$$, 'TF010'),
 	('execute_activity', 'none', $$execute_activity('a')$$, '55000'),
 	('start_activity', 'none', $$start_activity('a')$$, '55000'),
 	('await', 'none', $$await(1)$$, '55000'),
