@@ -87,9 +87,9 @@ fuzz:
 bench:
 	bench/run
 
-# PORT=number: another port than 15432
+# PORT=number: another port than 15432; GRPC_PORT: another than 7233
 demo:
-	script/demo $(if $(PORT),--port $(PORT))
+	script/demo $(if $(PORT),--port $(PORT)) $(if $(GRPC_PORT),--grpc-port $(GRPC_PORT))
 
 demo-stop:
 	script/demo stop

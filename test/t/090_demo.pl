@@ -40,15 +40,18 @@ END
 }
 
 my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1) or die "no port: $!";
-my ($status, $output, $error) = demo('--installed', '--port', $listener->sockport);
+my ($status, $output, $error) = demo('--installed', '--grpc-port', 'none', '--port', $listener->sockport);
 ok(!$status, 'a port in use ends it');
 like($error, qr/port \d+ on 127\.0\.0\.1 is in use/, 'and is named');
 ok(!-e "$folder/demo", 'before anything is made');
-($status, $output, $error) = demo('--installed', '--port', 'none', '--orders', 0);
+($status, $output, $error) = demo('--installed', '--port', 'none', '--grpc-port', 'none', '--orders', 0);
 like($error, qr/there are \d+ orders/, 'one order at least');
 
-($status, $output, $error) = demo('--installed', '--port', 'none', '--orders', 200);
+my $grpc_port = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)->sockport;
+($status, $output, $error) = demo('--installed', '--port', 'none', '--orders', 200, '--grpc-port', $grpc_port);
 ok($status, 'it ends well');
+like($output, qr/127\.0\.0\.1:$grpc_port/, 'and says where SDKs connect');
+ok(IO::Socket::INET->new(PeerAddr => "127.0.0.1:$grpc_port"), 'which is true');
 like($output, qr/starts 200 workflows, and is rolled back: 0 workflows/, 'a rollback starts nothing');
 like($output, qr/kill -9 of a worker.*kill -9 of the server.*work goes on/s, 'worker and server were killed');
 like($output, qr/attempt 3, after: the bank of card 0119 does not answer/, 'an order has failed twice');
@@ -60,7 +63,7 @@ is( ask(q{SELECT count(*) FROM shop.outcome WHERE (result, charges, paid, shipme
 	'0', 'each order was paid for and shipped, or neither');
 is(ask('SELECT count(*) > 0 FROM shop.orders WHERE approved_by IS NOT NULL'), 't', 'some were approved');
 is(ask('SELECT count(*) FROM temporal.status()'), '0', 'no problems');
-($status, $output, $error) = demo('--installed', '--port', 'none');
+($status, $output, $error) = demo('--installed', '--port', 'none', '--grpc-port', 'none');
 like($error, qr/the demo is there already/, 'there is one at a time');
 
 ($status) = demo('stop');
