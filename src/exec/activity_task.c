@@ -77,7 +77,11 @@ activity_task_do(const Task *task)
 	}
 	if (task->timed)
 		call.limit_ms = proto_duration_us(activity->start_to_close_timeout) / 1000;
+	call.shared = task->shared;
 	error = call_guarded(&call);
+	/* A collision says nothing of the function: once more, in better company. */
+	if (error != NULL && !task->apart && !call.timed_out && failure_class(error) == ERROR_AGAIN)
+		ReThrowError(error);
 	if (call.timed_out)
 		fail(task, task_failure("StartToClose", psprintf("activity function did not return within %d ms",
 														 (int) call.limit_ms)));

@@ -20,10 +20,17 @@
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "storage/lock.h"
+#include "storage/proc.h"
 #include "store/xact.h"
 #include "utils/portal.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
+
+/*
+ * How long a function waits for a lock while other tasks of its transaction
+ * hold theirs: not until a deadlock is detected.
+ */
+#define SHARED_LOCK_TIMEOUT_MS 50
 
 static bool busy = false;
 static const Pb__PollActivityTaskQueueResponse *activity_current = NULL;
@@ -185,12 +192,16 @@ call_limited(void (*body) (void *arg), void *arg, int64 limit_ms, bool *timed_ou
 ErrorData *
 call_guarded(Call *call)
 {
+	int			patience = LockTimeout;
 	ErrorData  *error;
 
 	watch_subtransactions();
 	pass_current = call->pass;
 	activity_current = call->activity;
+	if (call->shared && (LockTimeout == 0 || LockTimeout > SHARED_LOCK_TIMEOUT_MS))
+		LockTimeout = SHARED_LOCK_TIMEOUT_MS;
 	error = call_limited(call_body, call, call->limit_ms, &call->timed_out);
+	LockTimeout = patience;
 	pass_current = NULL;
 	activity_current = NULL;
 	if (error != NULL && is_real_cancel(error, call->pass))

@@ -83,7 +83,7 @@ finish_apart(Loop *loop, Task *task)
 static bool
 is_full(const Batch *batch, int max_tasks, TimestampTz begun)
 {
-	return batch->apart != NULL || batch->done >= max_tasks ||
+	return batch->apart != NULL || batch->contended || batch->done >= max_tasks ||
 		MyProc->subxidStatus.count >= BATCH_SUBTRANSACTIONS ||
 		clock_wall_now() - begun >= BATCH_US;
 }
@@ -120,7 +120,7 @@ turn_apart(Loop *loop)
 		memset(&task, 0, sizeof(task));
 		task.queue = list_nth(loop->queues, loop->next++ % n);
 		task.identity = GetUserNameFromId(GetUserId(), false);
-		task.timed = true;
+		task.timed = task.apart = true;
 		taken = task_take(&task);
 		loop->held |= task.held;
 	}

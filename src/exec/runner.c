@@ -77,12 +77,14 @@ runner_do_task(const ServiceQueue *queue, Batch *batch)
 
 	job.task.queue = queue;
 	job.task.timed = batch->timed;
+	job.task.shared = batch->timed && batch->done > 0;
 	job.task.identity = GetUserNameFromId(GetUserId(), false);
 	error = xact_guard(do_job, &job);
 	wake_set_blame(blame);
 	if (error != NULL)
 		put_back(&job, error);
 	batch->held |= job.task.held || job.outcome == RUN_LATER;
+	batch->contended |= job.outcome == RUN_LATER && job.task.shared;
 	if (job.outcome == RUN_DONE)
 		batch->done++;
 	if (job.outcome == RUN_APART)

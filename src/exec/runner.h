@@ -21,6 +21,7 @@ typedef struct Batch
 	bool		timed;			/* functions may take only so long */
 	int			done;
 	bool		held;			/* somebody holds a task that there was */
+	bool		contended;		/* its locks are in the way of a task, or of others */
 	Task	   *apart;			/* to be done after the commit */
 } Batch;
 

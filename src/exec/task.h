@@ -17,6 +17,7 @@ typedef struct Call
 	Pass	   *pass;			/* of a workflow */
 	const Pb__PollActivityTaskQueueResponse *activity;	/* or of an activity */
 	int64		limit_ms;		/* 0: none */
+	bool		shared;			/* must not wait long for a lock */
 	Jsonb	   *result;
 	bool		timed_out;
 } Call;
@@ -47,6 +48,8 @@ typedef struct Task
 	const ServiceQueue *queue;
 	const char *identity;
 	bool		timed;			/* functions may take only so long */
+	bool		shared;			/* its transaction holds the locks of others, too */
+	bool		apart;			/* its taking is committed */
 	const Registration *registration;	/* NULL: there is none of that type */
 	Pb__PollWorkflowTaskQueueResponse *workflow;
 	Pb__PollActivityTaskQueueResponse *activity;

@@ -275,6 +275,7 @@ workflow_task_do(const Task *task)
 	call.pass = task_pass(task);
 	call.input = call.pass->events[0]->workflow_execution_started_event_attributes->input;
 	call.limit_ms = task->timed ? guc_pass_timeout : 0;
+	call.shared = task->shared;
 	error = call_with_steps(&call);
 	if (error != NULL && call.pass->stop == STOP_NONE && !call.timed_out &&
 		failure_class(error) >= ERROR_AGAIN)

@@ -18,7 +18,7 @@ cmp_ok(scalar @blocks, '>=', 2, 'README shows SQL');
 
 my $output = $node->safe_psql('postgres', join("\n", @blocks));
 like($output, qr/^order-42$/m, 'the workflow is started');
-like($output, qr/^"paid"$/m, 'its result is awaited');
+like($output, qr/^"receipt 42"$/m, 'its result is awaited');
 like($output, qr/^\d+\|ActivityTaskStarted\|2$/m, 'the history shows the second attempt');
 is($node->safe_psql('postgres', 'SELECT order_id, amount FROM payment'),
 	'42|9.99', 'one payment');
