@@ -24,6 +24,7 @@ from temporalio.api.workflowservice.v1 import (
     PollActivityTaskQueueRequest,
     PollWorkflowTaskQueueRequest,
     PollWorkflowTaskQueueResponse,
+    SignalWorkflowExecutionRequest,
     StartWorkflowExecutionRequest,
 )
 
@@ -360,6 +361,32 @@ def a_deadline_that_has_passed_is_an_answer():
         time.sleep(0.05)
         client.send(stream, frame(b""))
         assert client.wait(stream).status == 4
+
+
+@test
+def a_call_that_meets_a_lock_waits_and_delays_nobody():
+    with Client() as client:
+        assert client.call(WORKFLOW + "StartWorkflowExecution", start("locked", "locked")).status == 0
+        holder = subprocess.Popen(
+            ["psql", "-qXAt", "-v", "ON_ERROR_STOP=1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        holder.stdin.write(f"BEGIN; SELECT temporal.signal_workflow('{own('locked')}', 'first');\n\\echo held\n")
+        holder.stdin.flush()
+        while holder.stdout.readline() != "held\n":
+            pass
+        request = SignalWorkflowExecutionRequest(namespace="default", signal_name="second")
+        request.workflow_execution.workflow_id = own("locked")
+        waiting = client.start(WORKFLOW + "SignalWorkflowExecution")
+        client.send(waiting, frame(request.SerializeToString()))
+        for _ in range(20):
+            assert client.call(WORKFLOW + "DescribeNamespace", namespace()).status == 0
+        assert client.is_quiet(waiting, 0.5)
+        # Whoever has no time to wait hears that it did not work.
+        late = client.start(WORKFLOW + "SignalWorkflowExecution", headers=[("grpc-timeout", "300m")])
+        client.send(late, frame(request.SerializeToString()))
+        assert client.wait(late).status == 14
+        holder.communicate("COMMIT;\n")
+        assert client.wait(waiting).status == 0
 
 
 def signal(number, types):
