@@ -28,6 +28,9 @@ int guc_grpc_max_message_size = 4 * 1024 * 1024;
 int guc_grpc_max_streams = 1000;
 bool guc_grpc_pipeline = true;
 int guc_grpc_port = 0;
+char *guc_grpc_ssl_ca_file = "";
+char *guc_grpc_ssl_cert_file = "";
+char *guc_grpc_ssl_key_file = "";
 int guc_heartbeat_limit = 30 * 60 * 1000;
 int guc_history_count_limit = 50 * 1024;
 int guc_history_size_limit = 50 * 1024 * 1024;
@@ -57,8 +60,8 @@ define_grpc(void)
 
 	DefineCustomStringVariable(
 		"temporal.grpc_listen_addresses", "Host names or addresses on which gRPC is served.",
-		"A list separated by commas. Callers are not authenticated yet, so only addresses of "
-		"this machine itself are accepted.",
+		"A list separated by commas. Without certificates of clients callers are not authenticated, "
+		"and only addresses of this machine itself are accepted.",
 		&guc_grpc_listen_addresses, "localhost", PGC_SIGHUP, GUC_LIST_INPUT, NULL, NULL, NULL);
 
 	DefineCustomIntVariable("temporal.grpc_max_connections",
@@ -89,6 +92,24 @@ define_grpc(void)
 							"Temporal's clients expect 7233. With several databases that have the "
 							"extension, set it by ALTER DATABASE.",
 							&guc_grpc_port, 0, 0, 65535, PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomStringVariable(
+		"temporal.grpc_ssl_ca_file", "File of the certificate authorities that clients come from.",
+		"With it every client has to show a certificate, and acts as the database role that its "
+		"common name says.",
+		&guc_grpc_ssl_ca_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+
+	DefineCustomStringVariable("temporal.grpc_ssl_cert_file",
+							   "File of the certificate of the gRPC server; empty: no TLS.",
+							   "Relative names are below the data directory.",
+							   &guc_grpc_ssl_cert_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL,
+							   NULL, NULL);
+
+	DefineCustomStringVariable("temporal.grpc_ssl_key_file",
+							   "File of the private key of the gRPC server.",
+							   "Without a passphrase, and readable for the server alone.",
+							   &guc_grpc_ssl_key_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL,
+							   NULL, NULL);
 }
 
 /* guc_define -- makes every setting known; called once, by _PG_init(). */

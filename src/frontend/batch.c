@@ -12,10 +12,13 @@
 
 #include "access/xact.h"
 #include "portability/instr_time.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "base/clock.h"
+#include "base/errors.h"
 #include "frontend/frontend.h"
 #include "proto/wire.h"
 #include "store/xact.h"
@@ -44,6 +47,28 @@ typedef struct Batch
 
 /* ---- one call ---- */
 
+/* Acts as the role that the client's certificate names, if it must have one. */
+static void
+become_caller(Call *call)
+{
+	const char *name;
+	Oid role;
+	Oid user;
+	int context;
+
+	if (!call->connection->must_identify)
+		return;
+	name = tls_user(call->connection);
+	role = name ? get_role_oid(name, true) : InvalidOid;
+	if (!OidIsValid(role))
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_PERMISSION_DENIED), errmsg("Request unauthorized."),
+				 errdetail("The common name of the certificate is no role.")));
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(role, context | SECURITY_LOCAL_USERID_CHANGE);
+	call->service.caller = role;
+}
+
 /* Inside a subtransaction. */
 static void
 invoke(void *arg)
@@ -53,13 +78,18 @@ invoke(void *arg)
 	const uint8 *data;
 	size_t len;
 	ProtobufCMessage *response;
+	Oid user;
+	int context;
 
+	GetUserIdAndSecContext(&user, &context);
 	call->status.message = grpc_read_message(call, &data, &len, &call->status.code);
 	if (call->status.message)
 		return;
 	call->status.code = GRPC_OK;
 	call->request = proto_unpack(method->request, data, len);
+	become_caller(call);
 	response = service_call(&call->service, method, call->request);
+	SetUserIdAndSecContext(user, context);
 	if (call->service.refusal_sqlstate != 0)
 		call->status = status_of_refusal(call);
 	else

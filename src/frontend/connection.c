@@ -52,10 +52,41 @@ close_connection(Connection *connection)
 	dlist_foreach_modify(iter, &connection->calls)
 		call_drop(dlist_container(Call, of_connection, iter.cur));
 	nghttp2_session_del(connection->session);
+	tls_close(connection);
 	close(connection->source.fd);
 	dlist_delete(&connection->of_all);
 	count--;
 	MemoryContextDelete(connection->memory);
+}
+
+static void
+want_write(Connection *connection, bool wanted)
+{
+	if (connection->wants_write != wanted)
+		frontend_watch_source(&connection->source, wanted, false);
+	connection->wants_write = wanted;
+}
+
+static ssize_t
+receive(Connection *connection, void *data, size_t size)
+{
+	if (connection->ssl)
+		return tls_recv(connection, data, size);
+	return recv(connection->source.fd, data, size, 0);
+}
+
+/* As send(), but tells when it is worth trying again. */
+static ssize_t
+transmit(Connection *connection, const void *data, size_t size)
+{
+	ssize_t len;
+
+	if (connection->ssl)
+		return tls_send(connection, data, size);
+	len = send(connection->source.fd, data, size, MSG_NOSIGNAL);
+	if (len < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		errno = EWANTWRITE;
+	return len;
 }
 
 /* Reads once: others want their turn too, and epoll tells when there is more. */
@@ -63,9 +94,12 @@ static void
 read_input(Connection *connection)
 {
 	static uint8 input[INPUT_SIZE];
-	ssize_t len = recv(connection->source.fd, input, sizeof(input), 0);
+	ssize_t len = receive(connection, input, sizeof(input));
 
-	if (len < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+	if (len < 0 && errno == EWANTWRITE)
+		want_write(connection, true);
+	if (len < 0 &&
+		(errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == EWANTWRITE))
 		return;
 	if (len <= 0 || nghttp2_session_mem_recv(connection->session, input, len) != len)
 		connection->broken = true;
@@ -80,7 +114,11 @@ serve_connection(Source *source, uint32 events)
 
 	connection_touch(connection);
 	if (events & EPOLLIN)
-		read_input(connection);
+	{
+		do
+			read_input(connection);
+		while (!connection->broken && tls_pending(connection));
+	}
 	else if (events & (EPOLLERR | EPOLLHUP))
 		connection->broken = true;
 }
@@ -103,14 +141,6 @@ fill_output(Connection *connection)
 	return connection->out.len > 0 && !connection->broken;
 }
 
-static void
-want_write(Connection *connection, bool wanted)
-{
-	if (connection->wants_write != wanted)
-		frontend_watch_source(&connection->source, wanted, false);
-	connection->wants_write = wanted;
-}
-
 /* Sends until there is nothing more, or no room. */
 static void
 write_output(Connection *connection)
@@ -118,17 +148,18 @@ write_output(Connection *connection)
 	while (!connection->broken &&
 		   (connection->out_sent < connection->out.len || fill_output(connection)))
 	{
-		ssize_t len = send(connection->source.fd, connection->out.data + connection->out_sent,
-						   connection->out.len - connection->out_sent, MSG_NOSIGNAL);
+		ssize_t len = transmit(connection, connection->out.data + connection->out_sent,
+							   connection->out.len - connection->out_sent);
 
 		if (len > 0)
 		{
 			connection->out_sent += len;
 			connection->stuck_since = 0;
 		}
-		else if (errno == EAGAIN || errno == EWOULDBLOCK)
+		else if (len < 0 && (errno == EWANTWRITE || errno == EAGAIN))
 		{
-			want_write(connection, true);
+			/* TLS may have to hear something before it can speak. */
+			want_write(connection, errno == EWANTWRITE);
 			if (connection->stuck_since == 0)
 				connection->stuck_since = clock_wall_now();
 			return;
@@ -197,7 +228,7 @@ connection_open(int fd)
 	set_options(fd);
 	dlist_push_tail(&all, &connection->of_all);
 	count++;
-	connection->broken = !http2_start(connection);
+	connection->broken = !tls_open(connection) || !http2_start(connection);
 	frontend_watch_source(&connection->source, false, true);
 	connection_touch(connection);
 }

@@ -85,6 +85,8 @@ typedef struct Connection
 	bool touched; /* look after it at the end of the turn */
 	bool broken;  /* and close it */
 	bool wants_write;
+	bool must_identify; /* calls are made as the role that its certificate names */
+	struct ssl_st *ssl; /* NULL: in the clear */
 	nghttp2_session *session;
 	MemoryContext memory; /* all of it but "session" */
 	dlist_head calls;
@@ -170,6 +172,17 @@ extern int connection_count(void);
 /* bytes.c */
 extern bool bytes_append(MemoryContext memory, Bytes *bytes, const void *data, size_t len);
 extern void bytes_free(Bytes *bytes);
+
+/* tls.c */
+#define EWANTWRITE EINPROGRESS /* until the socket can be written */
+extern const char *tls_load(void);
+extern bool tls_knows_clients(void);
+extern bool tls_open(Connection *connection);
+extern void tls_close(Connection *connection);
+extern ssize_t tls_recv(Connection *connection, void *data, size_t size);
+extern ssize_t tls_send(Connection *connection, const void *data, size_t size);
+extern bool tls_pending(const Connection *connection);
+extern char *tls_user(const Connection *connection);
 
 /* http2.c */
 extern bool http2_start(Connection *connection);

@@ -24,6 +24,7 @@
 #include "base/guc.h"
 #include "frontend/frontend.h"
 #include "wake/process.h"
+#include "worker/worker.h"
 
 #define MAX_LISTENERS 16
 #define BACKLOG 1024
@@ -36,6 +37,8 @@ static int count = 0;
 /* The settings that they were opened for. */
 static int open_port = 0;
 static char *open_addresses = NULL;
+static int open_reloads = -1;
+static bool open_with_clients = false;
 
 static TimestampTz retry_at = DT_NOBEGIN;
 static char *last_problem = NULL;
@@ -77,7 +80,7 @@ open_address(const struct addrinfo *info, const char *host)
 	int on = 1;
 	int fd;
 
-	if (!is_loopback(info->ai_addr))
+	if (!is_loopback(info->ai_addr) && !tls_knows_clients())
 		return psprintf("address \"%s\" is not of this machine alone, and callers are not "
 						"authenticated",
 						host);
@@ -167,6 +170,21 @@ remember_settings(void)
 		pfree(open_addresses);
 	open_addresses = MemoryContextStrdup(frontend_memory, guc_grpc_listen_addresses);
 	open_port = guc_grpc_port;
+	open_reloads = worker_reloads();
+	open_with_clients = tls_knows_clients();
+}
+
+/* Are the sockets what the settings ask for?  Reads the files of TLS at each reload. */
+static bool
+is_current(void)
+{
+	if (count == 0 || open_port != guc_grpc_port ||
+		strcmp(open_addresses, guc_grpc_listen_addresses) != 0)
+		return false;
+	if (open_reloads == worker_reloads())
+		return true;
+	open_reloads = worker_reloads();
+	return open_with_clients == tls_knows_clients() && tls_load() == NULL;
 }
 
 /* listener_keep_open -- false while clients cannot connect: call it again. */
@@ -175,13 +193,14 @@ listener_keep_open(void)
 {
 	const char *problem;
 
-	if (count > 0 && open_port == guc_grpc_port &&
-		strcmp(open_addresses, guc_grpc_listen_addresses) == 0)
+	if (is_current())
 		return true;
 	if (clock_wall_now() < retry_at)
 		return false;
 	close_all();
-	problem = open_all();
+	problem = tls_load();
+	if (problem == NULL)
+		problem = open_all();
 	if (problem == NULL)
 	{
 		remember_settings();

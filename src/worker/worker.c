@@ -103,6 +103,7 @@ static const PinnedSetting executor_settings[] = {
 
 static bool runs_functions = false;
 static Extension extension;        /* the one that we work for */
+static int reloads = 0;
 static bool check_owed = false;    /* it may have changed, and is locked */
 static MemoryContext turn_context; /* reset after each transaction */
 
@@ -153,6 +154,12 @@ worker_pin_settings(void)
 		pin(&pinned_settings[i]);
 	pg_ltoa(guc_lock_timeout, lock_timeout);
 	SetConfigOption("lock_timeout", lock_timeout, PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+int
+worker_reloads(void)
+{
+	return reloads;
 }
 
 /* worker_leave -- exits for good; the launcher hears why. */
@@ -252,6 +259,7 @@ obey(void)
 	{
 		ConfigReloadPending = false;
 		ProcessConfigFile(PGC_SIGHUP);
+		reloads++;
 		worker_pin_settings();
 	}
 }

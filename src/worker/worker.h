@@ -21,6 +21,9 @@ typedef void (*WorkerWait)(long timeout, uint32 wait_event_info);
 extern void worker_start(Datum arg, const char *name);
 extern void worker_start_executor(Datum arg, const char *name);
 extern void worker_pin_settings(void);
+
+/* How often the configuration was read again. */
+extern int worker_reloads(void);
 extern pg_noreturn void worker_loop(WorkerTurn turn, WaitEventName idle);
 extern pg_noreturn void worker_loop_with(WorkerTurn turn, WorkerWait wait, WaitEventName idle);
 extern pg_noreturn void worker_leave(ProcessExit why);

@@ -1,0 +1,97 @@
+"""TLS: who may connect, and as whom."""
+
+import asyncio
+import os
+import sys
+import uuid
+from pathlib import Path
+
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode, TLSConfig
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+import tap
+import workflows as w
+from tap import test
+
+FOLDER = Path(os.environ["TLS_FOLDER"])
+
+
+def read(name):
+    return (FOLDER / name).read_bytes()
+
+
+async def connect(name=None):
+    tls = TLSConfig(
+        server_root_ca_cert=read("ca.crt"),
+        domain="localhost",
+        client_cert=read(f"{name}.crt") if name else None,
+        client_private_key=read(f"{name}.key") if name else None,
+    )
+    return await Client.connect(os.environ["TEMPORAL_ADDRESS"], tls=tls)
+
+
+async def raises(kind, awaitable):
+    try:
+        await awaitable
+    except kind as error:
+        return error
+    raise AssertionError(f"{kind} was not raised")
+
+
+async def start(client):
+    return await client.start_workflow("T", id=str(uuid.uuid4()), task_queue="tls")
+
+
+@test
+async def a_worker_connects_with_a_certificate():
+    for _ in range(100):
+        try:
+            client = await connect("admin")
+            break
+        except RuntimeError:
+            await asyncio.sleep(0.1)
+    queue = str(uuid.uuid4())
+    async with Worker(
+        client, task_queue=queue, workflows=w.WORKFLOWS, activities=w.ACTIVITIES,
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
+        result = await client.execute_workflow(w.Fanout.run, 20, id=queue, task_queue=queue)
+    assert result == 20
+
+
+@test
+async def the_name_in_the_certificate_is_the_role():
+    handle = await start(await connect("admin"))
+    viewer = await connect("viewer")
+    assert (await viewer.get_workflow_handle(handle.id).describe()).id == handle.id
+    error = await raises(RPCError, start(viewer))
+    assert error.status == RPCStatusCode.PERMISSION_DENIED, error
+    assert error.grpc_status.details[0].type_url.endswith("PermissionDeniedFailure")
+
+
+@test
+async def a_name_that_is_no_role_may_nothing():
+    error = await raises(RuntimeError, connect("nobody"))
+    assert "unauthorized" in str(error), error
+
+
+@test
+async def without_a_certificate_nobody_connects():
+    await raises(RuntimeError, connect())
+    await raises(RuntimeError, connect("stranger"))
+    await raises(RuntimeError, Client.connect(os.environ["TEMPORAL_ADDRESS"]))
+
+
+@test
+async def large_messages_pass():
+    client = await connect("admin")
+    text = "x" * 1500000
+    handle = await client.start_workflow("T", text, id=str(uuid.uuid4()), task_queue="tls")
+    history = await handle.fetch_history()
+    payloads = history.events[0].workflow_execution_started_event_attributes.input.payloads
+    assert len(payloads[0].data) == len(text) + 2
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(tap.main()))
