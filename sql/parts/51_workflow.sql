@@ -287,6 +287,13 @@ AS 'MODULE_PATHNAME', 'temporal_activity_info';
 COMMENT ON FUNCTION temporal.activity_info IS
 'Ids, attempt, heartbeat details of the last attempt, and a key that is the same in all attempts of this activity.';
 
+CREATE FUNCTION temporal.complete_later()
+RETURNS text
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_complete_later';
+COMMENT ON FUNCTION temporal.complete_later IS
+'Says that the activity is not over when its function returns: somebody will call complete_activity_task() with this token, or complete_activity() with its ids.';
+
 CREATE FUNCTION temporal.fail(
 	message text,
 	type text DEFAULT NULL,

@@ -127,6 +127,7 @@ extern void core_heartbeat_activity(Transition *transition, PendingActivity *act
 									const Pb__Payloads *details);
 extern void core_bind_activity(Transition *transition, PendingActivity *activity,
 							   const SessionId *id);
+extern void core_unbind_activity(Transition *transition, PendingActivity *activity);
 extern bool core_fire_activity_timer(Transition *transition, PendingActivity *activity,
 									 bool session_gone);
 extern bool core_activity_deadline(const PendingActivity *activity, TimestampTz *deadline,

@@ -292,6 +292,15 @@ core_bind_activity(Transition *transition, PendingActivity *activity, const Sess
 	activity_arm(transition, activity);
 }
 
+/* core_unbind_activity -- the attempt outlives the session: others will answer. */
+void
+core_unbind_activity(Transition *transition, PendingActivity *activity)
+{
+	activity->state->session = NULL;
+	row_touch(&activity->change);
+	activity_arm(transition, activity);
+}
+
 void
 core_complete_activity(Transition *transition, PendingActivity *activity,
 					   const Pb__Payloads *result, const char *identity)

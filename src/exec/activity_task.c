@@ -6,6 +6,7 @@
 
 #include "exec/task.h"
 #include "proto/payload.h"
+#include "service/service.h"
 
 bool
 activity_task_take(Task *task)
@@ -87,6 +88,8 @@ activity_task_do(const Task *task)
 														 (int) call.limit_ms)));
 	else if (error != NULL)
 		activity_task_fail(task, error);
+	else if (call.left)
+		service_leave_activity(&activity->task_token);
 	else
 		complete(task, call.result);
 }

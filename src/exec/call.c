@@ -33,7 +33,7 @@
 #define SHARED_LOCK_TIMEOUT_MS 50
 
 static bool busy = false;
-static const Pb__PollActivityTaskQueueResponse *activity_current = NULL;
+static Call *activity_current = NULL;
 static volatile sig_atomic_t timed_out = false;
 
 bool
@@ -45,7 +45,19 @@ call_is_busy(void)
 const Pb__PollActivityTaskQueueResponse *
 call_activity(void)
 {
-	return activity_current;
+	return activity_current != NULL ? activity_current->activity : NULL;
+}
+
+void
+call_leave_activity(void)
+{
+	if (activity_current->registration->transactional)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("activity \"%s\" is transactional, so it is over when its function returns",
+						activity_current->registration->name),
+				 errhint("Register it with transactional => false.")));
+	activity_current->left = true;
 }
 
 /* ---- the time that a call may take ---- */
@@ -197,7 +209,7 @@ call_guarded(Call *call)
 
 	watch_subtransactions();
 	pass_current = call->pass;
-	activity_current = call->activity;
+	activity_current = call->activity != NULL ? call : NULL;
 	if (call->shared && (LockTimeout == 0 || LockTimeout > SHARED_LOCK_TIMEOUT_MS))
 		LockTimeout = SHARED_LOCK_TIMEOUT_MS;
 	error = call_limited(call_body, call, call->limit_ms, &call->timed_out);

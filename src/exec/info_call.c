@@ -8,6 +8,7 @@
 #include "exec/function.h"
 #include "exec/task.h"
 #include "fmgr.h"
+#include "proto/lexical.h"
 #include "proto/payload.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -21,6 +22,7 @@ PG_FUNCTION_INFO_V1(temporal_workflow_uuid);
 PG_FUNCTION_INFO_V1(temporal_is_cancelled);
 PG_FUNCTION_INFO_V1(temporal_workflow_info);
 PG_FUNCTION_INFO_V1(temporal_activity_info);
+PG_FUNCTION_INFO_V1(temporal_complete_later);
 
 /* temporal.workflow_now() returns timestamptz: when the workflow task was started */
 Datum
@@ -133,6 +135,29 @@ temporal_workflow_info(PG_FUNCTION_ARGS)
 	PG_RETURN_JSONB_P(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
 }
 
+/* The activity that calls. */
+static const Pb__PollActivityTaskQueueResponse *
+require_activity(const char *function)
+{
+	const Pb__PollActivityTaskQueueResponse *task = call_activity();
+
+	if (task == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("temporal.%s() can only be called by an activity function", function)));
+	return task;
+}
+
+/* temporal.complete_later() returns text: the token to complete it with */
+Datum
+temporal_complete_later(PG_FUNCTION_ARGS)
+{
+	const Pb__PollActivityTaskQueueResponse *task = require_activity("complete_later");
+
+	call_leave_activity();
+	PG_RETURN_TEXT_P(cstring_to_text(base64_encode(task->task_token.data, task->task_token.len)));
+}
+
 /*
  * temporal.activity_info() returns jsonb
  *
@@ -141,13 +166,9 @@ temporal_workflow_info(PG_FUNCTION_ARGS)
 Datum
 temporal_activity_info(PG_FUNCTION_ARGS)
 {
-	const Pb__PollActivityTaskQueueResponse *task = call_activity();
+	const Pb__PollActivityTaskQueueResponse *task = require_activity("activity_info");
 	JsonbParseState *state = NULL;
 
-	if (task == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("temporal.activity_info() can only be called by an activity function")));
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	push_text(&state, "namespace", task->workflow_namespace);
 	push_text(&state, "workflow_id", task->workflow_execution->workflow_id);

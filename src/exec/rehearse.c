@@ -81,8 +81,15 @@ Datum
 temporal_mock_activity(PG_FUNCTION_ARGS)
 {
 	static bool registered = false;
-	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
-	Mock	   *mock = palloc0(sizeof(Mock));
+	MemoryContext caller = CurrentMemoryContext;
+	Mock	   *mock;
+
+	if (call_is_busy())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("temporal.mock_activity() cannot be called by a workflow or an activity")));
+	MemoryContextSwitchTo(TopTransactionContext);
+	mock = palloc0(sizeof(Mock));
 
 	if (!registered)
 		RegisterXactCallback(forget_mocks, NULL);

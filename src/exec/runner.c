@@ -91,6 +91,8 @@ runner_do_task(const ServiceQueue *queue, Batch *batch)
 	{
 		batch->apart = palloc(sizeof(Task));
 		*batch->apart = job.task;
+		batch->apart->apart = true;
+		batch->apart->shared = false;
 	}
 	return job.outcome;
 }

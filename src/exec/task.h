@@ -20,6 +20,7 @@ typedef struct Call
 	bool		shared;			/* must not wait long for a lock */
 	Jsonb	   *result;
 	bool		timed_out;
+	bool		left;			/* others will answer */
 } Call;
 
 /*
@@ -40,6 +41,9 @@ extern bool call_is_busy(void);
 
 /* The activity that is under way, or NULL. */
 extern const Pb__PollActivityTaskQueueResponse *call_activity(void);
+
+/* Somebody else will answer for it; an error if it must answer itself. */
+extern void call_leave_activity(void);
 
 /* ---- workflow_task.c, activity_task.c ---- */
 

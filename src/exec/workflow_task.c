@@ -158,7 +158,12 @@ fail_task(const Task *task, int cause, Pb__Failure *failure)
 void
 workflow_task_fail(const Task *task, const ErrorData *error)
 {
-	fail_task(task, CAUSE(WORKFLOW_WORKER_UNHANDLED_FAILURE), failure_of_error(error));
+	Pb__Failure *failure = failure_of_error(error);
+
+	if (error->sqlerrcode == ERRCODE_READ_ONLY_SQL_TRANSACTION)
+		failure->message = psprintf("%s: a workflow function writes by temporal.step() and activities",
+									failure->message);
+	fail_task(task, CAUSE(WORKFLOW_WORKER_UNHANDLED_FAILURE), failure);
 }
 
 static void

@@ -158,6 +158,28 @@ service_record_activity_task_heartbeat_by_id(ServiceCall *call, const void *mess
 	return &response->base;
 }
 
+/* ---- leaving the answer to others ---- */
+
+static void
+leave_body(ServiceCall *call, void *arg)
+{
+	Target		target = find_by_token(call, arg, false);
+	Transition *transition = transition_new(target.state, call->now);
+
+	core_unbind_activity(transition, target.activity);
+	store_commit_activity(transition, target.activity);
+}
+
+/* service_leave_activity -- the attempt goes on when this session has ended. */
+void
+service_leave_activity(const ProtobufCBinaryData *token)
+{
+	ServiceCall call;
+
+	service_begin(&call);
+	service_act(&call, leave_body, unconstify(ProtobufCBinaryData *, token));
+}
+
 /* ---- completion ---- */
 
 static void

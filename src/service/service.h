@@ -203,6 +203,9 @@ HANDLER(list_search_attributes);
 
 #undef HANDLER
 
+/* respond_activity.c, for functions that are answered for later */
+extern void service_leave_activity(const ProtobufCBinaryData *token);
+
 /* poll.c, for procedures that wait */
 typedef enum QueueContent
 {

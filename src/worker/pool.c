@@ -200,13 +200,28 @@ lacks_executor(const Executors *executors, List *roles)
 		count_of(executors, role) == 0;
 }
 
-/* Those above the limit have to go. */
-static void
-dismiss(const Executors *executors)
+static bool
+is_listed(List *roles, Oid role)
 {
-	for (int i = Max(guc_executors, 0); i < executors->count; i++)
-		if (executors->infos[i].state == PROCESS_RUNNING)
-			process_ask_executor(executors->infos[i].pid);
+	ListCell *cell;
+
+	foreach(cell, roles)
+		if (((const FunctionRole *) lfirst(cell))->role == role)
+			return true;
+	return false;
+}
+
+/* Those above the limit have to go, and those whose role has no functions. */
+static void
+dismiss(const Executors *executors, List *roles)
+{
+	for (int i = 0; i < executors->count; i++)
+	{
+		const ProcessInfo *info = &executors->infos[i];
+
+		if (info->state == PROCESS_RUNNING && (i >= guc_executors || !is_listed(roles, info->role)))
+			process_ask_executor(info->pid);
+	}
 }
 
 static void
@@ -274,7 +289,7 @@ pool_attend(void)
 		process_wake_executors();
 	find_executors(&executors);
 	rest(&executors, now);
-	dismiss(&executors);
+	dismiss(&executors, roles);
 	if (start_at <= now)
 		start_missing(&executors, roles);
 	lacking = lacks_executor(&executors, roles);

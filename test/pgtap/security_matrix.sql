@@ -126,6 +126,7 @@ FROM (VALUES
 	('next_compensation', 'none', $$next_compensation()$$, '55000'),
 	('run_compensations', 'none', $$run_compensations()$$, '55000'),
 	('activity_info', 'none', $$activity_info()$$, '55000'),
+	('complete_later', 'none', $$complete_later()$$, '55000'),
 	('fail', 'none', $$fail('m')$$, 'TF010'),
 	('execute_activity', 'none', $$execute_activity('a')$$, '55000'),
 	('start_activity', 'none', $$start_activity('a')$$, '55000'),

@@ -97,12 +97,51 @@ like(outcome('call', '"rise"'), qr/permission denied to set role "postgres"/, 'w
 my $clean = outcome('call', '"left_over"');
 like(outcome('call', '"settle"'), qr/settled/, 'a function leaves things behind');
 is(outcome('call', '"left_over"'), $clean, 'of which the next one finds nothing');
+sql(q{CREATE FUNCTION shop.given() RETURNS text LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION shop.given() OWNER TO keeper_of_shop;
+	SET ROLE keeper_of_shop; SELECT temporal.register_activity('shop.given', task_queue => 'shop', maximum_attempts => 1); RESET ROLE;
+	ALTER FUNCTION shop.given() OWNER TO postgres});
+like(outcome('call', '"given"'), qr/function shop.given\(\) is not owned by role "keeper_of_shop"/, 'a function that has another owner now is not called');
+sql(q{CREATE TABLE shop.trap (a integer); ALTER TABLE shop.trap OWNER TO keeper_of_shop;
+	SET ROLE keeper_of_shop;
+	CREATE FUNCTION shop.spring() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO shop.seen VALUES (session_user); RETURN NULL; END $$;
+	CREATE CONSTRAINT TRIGGER spring AFTER INSERT ON shop.trap DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shop.spring();
+	CREATE FUNCTION shop.bait() RETURNS text LANGUAGE plpgsql AS $$ BEGIN INSERT INTO shop.trap VALUES (1); RETURN 'set'; END $$;
+	SELECT temporal.register_activity('shop.bait', task_queue => 'shop', maximum_attempts => 1); RESET ROLE;});
+like(outcome('call', '"bait"'), qr/"set"/, 'what a function leaves for the commit');
+is(sql('SELECT * FROM shop.seen'), 'keeper_of_shop', 'runs as its role, too');
 SKIP: {
 	skip 'PostgreSQL 17 lets workers connect as such a role', 1 if $node->pg_version >= 17;
 	like(error_of(q{SET ROLE stranger; CREATE FUNCTION strange.f() RETURNS text LANGUAGE sql AS 'SELECT 1';
 			SELECT temporal.register_activity('strange.f', task_queue => 'strange')}),
 		qr/role "stranger" cannot log in/, 'a role that cannot log in is told so');
 }
+
+like(error_of(q{CREATE FUNCTION app.careless() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	t timestamptz := now();	-- not random()
+BEGIN
+	RETURN 'unknown' || temporal.workflow_now();
+END $$;
+SELECT temporal.register_workflow('app.careless')}),
+	qr/^[^\n]*WARNING:  line 3 of app.careless\(\) uses now, which may differ [^\n]*\nHINT:  [^\n]*temporal.workflow_now\(\)[^\n]*\n?\z/,
+	'what differs in each replay is warned of, and nothing else');
+sql(q{SELECT temporal.unregister_workflow('careless')});
+
+note 'an activity that others complete';
+
+sql(q{
+	CREATE TABLE app.token (t text);
+	CREATE FUNCTION app.later(what text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN INSERT INTO app.token VALUES (temporal.complete_later()); RETURN 'ignored'; END $$;
+	CREATE FUNCTION app.waits(what text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN temporal.execute_activity('later', what, result => what); END $$;
+	SELECT temporal.register_workflow('app.waits'), temporal.register_activity('app.later', transactional => false);
+	SELECT temporal.start_workflow('waits', '"x"', workflow_id => 'waits')});
+$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM app.token});
+sql(q{ALTER SYSTEM SET temporal.executors = 0; SELECT pg_reload_conf()});
+$node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'temporal executor'});
+sql(q{ALTER SYSTEM RESET temporal.executors; SELECT pg_reload_conf()});
+is(sql(q{SELECT state || attempt FROM temporal.pending_activities}), 'Started1', 'it outlives its process');
+sql(q{SELECT temporal.complete_activity_task(t, '"done by hand"') FROM app.token});
+like(sql(q{CALL temporal.await_result('waits', '20 s')}), qr/done by hand/, 'and is completed by whoever has the token');
 
 note 'what fails, fails alone';
 
