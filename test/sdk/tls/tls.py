@@ -71,6 +71,21 @@ async def the_name_in_the_certificate_is_the_role():
 
 
 @test
+async def a_worker_needs_no_other_right():
+    admin, worker = await connect("admin"), await connect("worker")
+    async with Worker(
+        worker, task_queue="tls-orders", workflows=w.WORKFLOWS, activities=w.ACTIVITIES,
+        workflow_runner=UnsandboxedWorkflowRunner(), max_cached_workflows=0,
+    ):
+        result = await admin.execute_workflow(
+            w.Chain.run, 3, id=str(uuid.uuid4()), task_queue="tls-orders"
+        )
+    assert len(result) == 3
+    error = await raises(RPCError, start(worker))
+    assert error.status == RPCStatusCode.PERMISSION_DENIED, error
+
+
+@test
 async def a_name_that_is_no_role_may_nothing():
     error = await raises(RuntimeError, connect("nobody"))
     assert "unauthorized" in str(error), error
