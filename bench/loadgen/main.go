@@ -23,6 +23,8 @@ import (
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
@@ -76,6 +78,7 @@ func main() {
 	eager := flag.Bool("eager-start", false, "ask for eager workflow start")
 	progress := flag.Bool("progress", false, "print finished workflows each second on stderr")
 	mustRegister := flag.Bool("register", false, "register the namespace first, and wait until it can be used")
+	redial := flag.Duration("redial", 0, "how often to try again to connect (0: as gRPC does)")
 	flag.Parse()
 
 	sc, ok := scenarios[*name]
@@ -94,7 +97,12 @@ func main() {
 	if *mustRegister {
 		registerNamespace(*address, *namespace)
 	}
-	c, err := client.Dial(client.Options{HostPort: *address, Namespace: *namespace, Logger: quiet{}})
+	options := client.Options{HostPort: *address, Namespace: *namespace, Logger: quiet{}}
+	if *redial > 0 {
+		options.ConnectionOptions.DialOptions = append(options.ConnectionOptions.DialOptions,
+			grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: *redial, Multiplier: 1, MaxDelay: *redial}}))
+	}
+	c, err := client.Dial(options)
 	if err != nil {
 		log.Fatalln("dial:", err)
 	}
