@@ -204,6 +204,25 @@ SELECT t.skip('1 s') \g /dev/null
 SELECT is(t.outcome('broken'), 'running', 'if not, the workflow waits');
 SELECT t.event_has('broken', 9, '{"cause": "WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR", "failure": {"message": "workflow function is not deterministic: it asks for ScheduleActivityTask \"say\" (activity id \"1\"), and the history has event 5, TimerStarted \"1\" in its place"}}', 'and its history says why');
 
+\echo # writing in the body
+
+CREATE TABLE shop.written (what text);
+CREATE FUNCTION shop.writer() RETURNS bigint LANGUAGE plpgsql AS
+$$
+BEGIN
+	INSERT INTO shop.written VALUES ('before');
+	PERFORM temporal.sleep('1 s');
+	INSERT INTO shop.written VALUES ('after');
+	RETURN (SELECT count(*) FROM shop.written);
+END
+$$;
+SELECT temporal.register_workflow('shop.writer', direct_sql => true) \g /dev/null
+SELECT is(t.launch('writer'), 'running', 'a workflow that may write waits');
+SELECT is((SELECT count(*) FROM shop.written), 0::bigint, 'nothing is written yet');
+SELECT t.skip('1 s') \g /dev/null
+SELECT is(t.outcome('writer'), '2', 'its last pass writes all of it');
+SELECT is((SELECT string_agg(what, ' ') FROM shop.written), 'before after', 'once');
+
 \echo # a week in a test
 
 CREATE FUNCTION shop.send(message text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not in a test'; END $$;
