@@ -250,9 +250,9 @@ run_lock_tag(const RunKey *key)
 	return tag;
 }
 
-/* May this transaction keep one more? */
-static bool
-may_keep_lock(void)
+/* How often this transaction has locked a run. */
+static int *
+runs_locked(void)
 {
 	static LocalTransactionId counted_for = InvalidLocalTransactionId;
 	static int	count;
@@ -262,31 +262,39 @@ may_keep_lock(void)
 		counted_for = compat_local_xid();
 		count = 0;
 	}
-	return count++ < RUN_LOCKS;
+	return &count;
 }
 
+/*
+ * A run whose row this transaction holds already; else NULL.
+ *
+ * Whoever has the lock waits for that row, or is about to: the lock must not
+ * be waited for.
+ */
 static ExecutionState *
-lock_run(const RunKey *key, LockMode mode)
+load_held(const RunKey *key)
 {
-	LOCKTAG		tag = run_lock_tag(key);
-	LockAcquireResult result = LockAcquire(&tag, ExclusiveLock, false, mode == LOCK_SKIP);
+	RowState	row_state;
+	TransactionId holder;
+	ExecutionState *state;
 
-	if (result == LOCKACQUIRE_NOT_AVAIL)
+	if (*runs_locked() <= RUN_LOCKS)
 		return NULL;
-	if (result != LOCKACQUIRE_ALREADY_HELD && !may_keep_lock())
-	{
-		ExecutionState *state = load_row(key, mode);
+	state = load_under_lock(key, &row_state, &holder);
+	return row_state == ROW_OURS ? state : NULL;
+}
 
-		LockRelease(&tag, ExclusiveLock, false);
-		return state;
-	}
+/* The state of a run whose lock we have and keep; NULL if it is to be let go. */
+static ExecutionState *
+load_locked(const RunKey *key, LockMode mode)
+{
 	for (;;)
 	{
 		RowState	row_state;
 		TransactionId holder;
 		ExecutionState *state = load_under_lock(key, &row_state, &holder);
 
-		if (state != NULL && row_state == ROW_FREE)
+		if (state != NULL && (row_state == ROW_FREE || row_state == ROW_OURS))
 			return state;
 		/* It takes a look at the row itself to tell what is right now. */
 		if (state == NULL || row_state == ROW_SHARED || IsolationUsesXactSnapshot())
@@ -296,6 +304,28 @@ lock_run(const RunKey *key, LockMode mode)
 		if (row_state == ROW_HELD)
 			XactLockTableWait(holder, NULL, NULL, XLTW_None);
 	}
+}
+
+static ExecutionState *
+lock_run(const RunKey *key, LockMode mode)
+{
+	LOCKTAG		tag = run_lock_tag(key);
+	LockAcquireResult result = LockAcquire(&tag, ExclusiveLock, false, true);
+	ExecutionState *state;
+	bool		keep;
+
+	if (result == LOCKACQUIRE_NOT_AVAIL)
+	{
+		state = load_held(key);
+		if (state != NULL || mode == LOCK_SKIP)
+			return state;
+		result = LockAcquire(&tag, ExclusiveLock, false, false);
+	}
+	keep = result == LOCKACQUIRE_ALREADY_HELD || (*runs_locked())++ < RUN_LOCKS;
+	state = keep ? load_locked(key, mode) : load_row(key, mode);
+	if (!keep || state == NULL)
+		LockRelease(&tag, ExclusiveLock, false);
+	return state;
 }
 
 /*

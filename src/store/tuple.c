@@ -14,6 +14,7 @@
 #include "catalog/namespace.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "storage/procarray.h"
 #include "store/tuple.h"
 #include "utils/lsyscache.h"
@@ -115,23 +116,40 @@ store_scan_end(RowScan *scan)
 	CommandCounterIncrement();
 }
 
+/* Others may be changing it, so it is copied under the lock of its buffer. */
+static HeapTupleHeaderData
+header_now(const RowScan *scan)
+{
+	const BufferHeapTupleTableSlot *slot = (const BufferHeapTupleTableSlot *) scan->slot;
+	HeapTupleHeaderData header;
+
+	Assert(TTS_IS_BUFFERTUPLE(scan->slot));
+	LockBuffer(slot->buffer, BUFFER_LOCK_SHARE);
+	header = *slot->base.tuple->t_data;
+	LockBuffer(slot->buffer, BUFFER_LOCK_UNLOCK);
+	return header;
+}
+
 RowState
 store_scan_state(RowScan *scan, TransactionId *holder)
 {
-	bool		copied;
-	HeapTuple	tuple = ExecFetchSlotHeapTuple(scan->slot, false, &copied);
-	HeapTupleHeader header = tuple->t_data;
-	bool		locked_only = HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask);
+	HeapTupleHeaderData header = header_now(scan);
+	bool		locked_only = HEAP_XMAX_IS_LOCKED_ONLY(header.t_infomask);
 
-	Assert(!copied);
-	if ((header->t_infomask & HEAP_XMAX_INVALID) != 0)
+	if (TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(&header)))
+		return ROW_OURS;
+	if ((header.t_infomask & HEAP_XMAX_INVALID) != 0)
 		return ROW_FREE;
-	if ((header->t_infomask & HEAP_XMAX_IS_MULTI) != 0 &&
-		MultiXactIdIsRunning(HeapTupleHeaderGetRawXmax(header), locked_only))
-		return ROW_SHARED;
-	*holder = HeapTupleHeaderGetUpdateXid(header);
+	if ((header.t_infomask & HEAP_XMAX_IS_MULTI) != 0)
+	{
+		if (MultiXactIdIsRunning(HeapTupleHeaderGetRawXmax(&header), locked_only))
+			return ROW_SHARED;
+		if (locked_only)
+			return ROW_FREE;
+	}
+	*holder = HeapTupleHeaderGetUpdateXid(&header);
 	if (TransactionIdIsCurrentTransactionId(*holder))
-		return ROW_FREE;
+		return ROW_OURS;
 	if (TransactionIdIsInProgress(*holder))
 		return ROW_HELD;
 	return !locked_only && TransactionIdDidCommit(*holder) ? ROW_CHANGED : ROW_FREE;
@@ -147,11 +165,14 @@ store_scan_next_any(RowScan *scan)
 bool
 store_scan_next(RowScan *scan)
 {
-	TransactionId holder;
-
 	while (store_scan_next_any(scan))
-		if (store_scan_state(scan, &holder) == ROW_FREE)
+	{
+		TransactionId holder;
+		RowState	state = store_scan_state(scan, &holder);
+
+		if (state == ROW_FREE || state == ROW_OURS)
 			return true;
+	}
 	return false;
 }
 
@@ -195,6 +216,8 @@ store_may_exist(const char *table, ScanKey keys, int nkeys, TransactionId *other
 	bool		found;
 
 	InitDirtySnapshot(dirty);
+	/* Are set when a row is looked at. */
+	dirty.xmin = dirty.xmax = InvalidTransactionId;
 	scan_begin(&scan, table, keys, nkeys, &dirty);
 	found = index_getnext_slot(scan.scan, ForwardScanDirection, scan.slot);
 	scan_end(&scan);

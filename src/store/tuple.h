@@ -39,13 +39,14 @@ extern void store_scan_begin(RowScan *scan, const char *table, ScanKey keys, int
 extern bool store_scan_next(RowScan *scan);
 extern void store_scan_end(RowScan *scan);
 
-/* What another transaction has to do with a row that the snapshot shows. */
+/* What transactions have to do with a row that the snapshot shows. */
 typedef enum RowState
 {
 	ROW_FREE,
-	ROW_HELD,					/* has locked or changed it, and is running */
+	ROW_OURS,					/* this one has written, locked or changed it */
+	ROW_HELD,					/* another has locked or changed it, and is running */
 	ROW_SHARED,					/* several have, and one of them is running */
-	ROW_CHANGED					/* has changed it, and is committed */
+	ROW_CHANGED					/* another has changed it, and is committed */
 } RowState;
 
 /*
