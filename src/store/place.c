@@ -6,8 +6,10 @@
  * update, and none can be pruned before the transaction ends: an index look-up
  * walks through all of them, so that many signals to one run would cost the
  * square of their number.  A version that is found where it was put is the row
- * itself, by the rules of visibility; if it is not there (a subtransaction was
- * rolled back), the index is asked.
+ * itself, by the rules of visibility.
+ *
+ * When a subtransaction is rolled back, all places are forgotten: its locks go,
+ * and what others write may be put where it has been.
  */
 #include "postgres.h"
 
@@ -44,12 +46,23 @@ place_find(const RunKey *key, ItemPointer tid)
 	return true;
 }
 
+static void
+on_subxact(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		memset(places, 0, sizeof(places));
+}
+
 /* place_note -- this transaction has written it there. */
 void
 place_note(const RunKey *key, const ItemPointerData *tid)
 {
+	static bool registered = false;
 	Place	   *place = place_of(key);
 
+	if (!registered)
+		RegisterSubXactCallback(on_subxact, NULL);
+	registered = true;
 	place->key = *key;
 	place->xact = GetTopTransactionId();
 	place->tid = *tid;
