@@ -20,7 +20,7 @@
  */
 static struct
 {
-	char		namespace_name[256];	/* "" between two passes */
+	char		namespace_name[ID_LIMIT + 1];	/* "" between two passes */
 	TimestampTz from;			/* closing time in that namespace */
 	TimestampTz next;			/* when the next pass begins */
 }			pass;
@@ -62,44 +62,70 @@ delete_all(ServiceCall *call, const void *item)
 	return ITEM_DONE;
 }
 
-/* In one subtransaction, because readers pay for every further one. */
-static void
-delete_runs(List *runs)
+/* What a tick may do yet. */
+typedef struct Allowance
 {
+	int			runs;
+	int			guards;
+} Allowance;
+
+/*
+ * In one subtransaction, because readers pay for every further one; if that
+ * fails, some in one each.  How many of them have had their turn.
+ */
+static int
+delete_runs(List *runs, Allowance *left)
+{
+	int			done = 0;
 	ListCell   *cell;
 
-	if (runs == NIL)
-		return;
+	left->guards--;
 	if (guard_run(delete_all, runs).error == NULL)
-		return;
+		return list_length(runs);
+	left->guards = Max(left->guards, 1);
 	foreach(cell, runs)
 	{
 		const ClosedRun *run = lfirst(cell);
-		Guarded		result = guard_run(delete_one, run);
+		Guarded		result;
 
+		if (left->guards == 0)
+			break;
+		result = guard_run(delete_one, run);
+		left->guards--;
+		done++;
 		if (result.error != NULL)
 			ereport(WARNING,
 					(errmsg("could not delete run %s after its retention: %s",
 							ident_uuid_text(&run->key.run_id), result.error)));
 	}
+	return done;
+}
+
+/* The pass goes on behind a run; at the latest with the next microsecond. */
+static void
+go_on_behind(const ClosedRun *run)
+{
+	pass.from = run->close_time > pass.from ? run->close_time : pass.from + 1;
 }
 
 /*
- * Goes on in one namespace; how many runs were looked at.  *earliest is when
- * the first is due that was not, DT_NOEND if there is none.
+ * Goes on in one namespace; true if nothing is left to do there.  *earliest is
+ * when the first is due that was not, DT_NOEND if there is none.
  */
-static int
-sweep_namespace(const Namespace *namespace, TimestampTz now, int limit, TimestampTz *earliest)
+static bool
+sweep_namespace(const Namespace *namespace, TimestampTz now, Allowance *left,
+				TimestampTz *earliest)
 {
+	List	   *closed = store_closed_runs(&namespace->id, pass.from, left->runs);
 	List	   *expired = NIL;
 	ListCell   *cell;
+	int			done;
 
 	*earliest = DT_NOEND;
-	foreach(cell, store_closed_runs(&namespace->id, pass.from, limit))
+	foreach(cell, closed)
 	{
 		ClosedRun  *run = lfirst(cell);
 
-		pass.from = run->close_time;
 		if (run->close_time + namespace->retention > now)
 		{
 			*earliest = run->close_time + namespace->retention;
@@ -107,14 +133,18 @@ sweep_namespace(const Namespace *namespace, TimestampTz now, int limit, Timestam
 		}
 		expired = lappend(expired, run);
 	}
-	delete_runs(expired);
-	return list_length(expired);
+	if (expired == NIL)
+		return true;
+	done = delete_runs(expired, left);
+	go_on_behind(list_nth(expired, done - 1));
+	left->runs -= done;
+	return done == list_length(expired) && left->runs > 0;
 }
 
 int
 retention_sweep(TimestampTz now, int limit, TimestampTz *next)
 {
-	int			done = 0;
+	Allowance	left = {limit, GUARD_MAX};
 	ListCell   *cell;
 
 	*next = pass.next;
@@ -134,16 +164,15 @@ retention_sweep(TimestampTz now, int limit, TimestampTz *next)
 		if (order > 0)
 			pass.from = DT_NOBEGIN;
 		strlcpy(pass.namespace_name, namespace->name, sizeof(pass.namespace_name));
-		done += sweep_namespace(namespace, now, limit - done, &earliest);
-		if (done >= limit)
+		if (!sweep_namespace(namespace, now, &left, &earliest) || left.guards == 0)
 		{
 			*next = now;
-			return done;
+			return limit - left.runs;
 		}
 		pass.next = Min(pass.next, earliest);
 	}
 	pass.namespace_name[0] = '\0';
 	pass.from = DT_NOBEGIN;
 	*next = pass.next;
-	return done;
+	return limit - left.runs;
 }

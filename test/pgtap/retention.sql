@@ -2,7 +2,7 @@
 -- other namespaces and open ones stay.
 
 BEGIN;
-SELECT plan(9);
+SELECT plan(14);
 
 SELECT temporal.register_namespace('short', '1 hour') IS NOT NULL \g /dev/null
 SELECT temporal.register_namespace('long', '10 days') IS NOT NULL \g /dev/null
@@ -35,6 +35,49 @@ SELECT temporal.terminate_workflow('w5', namespace => 'short') IS NULL \g /dev/n
 SELECT is(left_after('3 hours'), 'default 0+1, long 4+1', 'one that closed later');
 SELECT temporal.update_namespace('long', retention => '2 hours') IS NULL \g /dev/null
 SELECT is(left_after('5 hours'), 'default 0+1, long 0+1', 'a namespace that keeps runs shorter from now on');
+
+-- A tick has fewer than 64 subtransactions that write, as readers pay for more:
+-- with many namespaces, and with a run that cannot be deleted.
+CREATE TABLE deletions (tick integer);
+CREATE FUNCTION undeletable() RETURNS trigger LANGUAGE plpgsql AS
+$$
+BEGIN
+	IF old.run_id = current_setting('t.undeletable')::uuid THEN
+		RAISE 'not this one';
+	END IF;
+	INSERT INTO deletions VALUES (current_setting('t.tick')::integer);
+	RETURN old;
+END
+$$;
+CREATE TRIGGER undeletable BEFORE DELETE ON temporal.history FOR EACH ROW EXECUTE FUNCTION undeletable();
+CREATE VIEW closed AS
+	SELECT count(*) FROM temporal.execution WHERE close_time IS NOT NULL;
+
+SELECT count(temporal.register_namespace('n' || n, '1 hour')) AS done FROM generate_series(1, 70) n \gset
+SELECT count(temporal.start_workflow('T', workflow_id => 'w', namespace => 'n' || n)) AS done FROM generate_series(1, 70) n \gset
+SELECT count(temporal.start_workflow('T', workflow_id => 'v' || n, namespace => 'n35')) AS done FROM generate_series(1, 70) n \gset
+SELECT set_config('t.undeletable', (temporal.describe_workflow('v30', namespace => 'n35')
+	#>> '{workflowExecutionInfo,execution,runId}'), true) IS NOT NULL AS done \gset
+SELECT count(temporal.terminate_workflow('w', namespace => 'n' || n)) AS done FROM generate_series(1, 70) n \gset
+SELECT count(temporal.terminate_workflow('v' || n, namespace => 'n35')) AS done FROM generate_series(1, 70) n \gset
+SELECT is((TABLE closed), 140::bigint, 'many have closed');
+SET LOCAL temporal.clock_offset = '7 h';
+SET LOCAL client_min_messages = error;
+DO $$
+BEGIN
+	FOR n IN 1 .. 100 LOOP
+		PERFORM set_config('t.tick', n::text, true);
+		EXIT WHEN temporal.tick(200) = 0;
+	END LOOP;
+END
+$$;
+SELECT ok(max(n) BETWEEN 2 AND 60, 'a tick has few subtransactions') FROM
+	(SELECT count(DISTINCT xmin::text) AS n FROM deletions GROUP BY tick) t;
+SELECT ok(max(tick) < 30, 'but not as few as possible') FROM deletions;
+SELECT is((TABLE closed), 1::bigint, 'and all are gone but one');
+SET LOCAL t.undeletable = '';
+DROP TRIGGER undeletable ON temporal.history;
+SELECT is(left_after('9 hours', 1, 1), 'default 0+1, long 0+1', 'that goes when it can be deleted');
 
 SELECT * FROM finish();
 ROLLBACK;
