@@ -74,7 +74,7 @@ CREATE TABLE temporal.execution_state (
 	state bytea NOT NULL,
 	PRIMARY KEY (run_id, shard)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
-COMMENT ON TABLE temporal.execution_state IS 'The state of each retained run; its row lock serialises everything that changes the run.';
+COMMENT ON TABLE temporal.execution_state IS 'The state of each retained run; whoever changes the run has locked the run id in the lock table (class 3), or this row.';
 COMMENT ON COLUMN temporal.execution_state.shard IS 'Shard of the workflow id';
 COMMENT ON COLUMN temporal.execution_state.namespace_id IS 'Namespace';
 COMMENT ON COLUMN temporal.execution_state.run_id IS 'Run id';

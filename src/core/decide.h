@@ -240,7 +240,6 @@ extern bool core_close_by_command(Transition *transition, const Pb__Command *com
 extern void core_terminate(Transition *transition, const char *reason,
 						   const Pb__Payloads *details, const char *identity,
 						   size_t n_links, Pb__Link **links);
-extern void core_time_out_run(Transition *transition);
 extern void core_request_cancel(Transition *transition, const CancelParameters *cancel);
 extern void core_attach_request(Transition *transition, const char *request_id,
 								const char *identity, size_t n_links, Pb__Link **links,

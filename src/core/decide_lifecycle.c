@@ -270,8 +270,8 @@ core_terminate(Transition *transition, const char *reason, const Pb__Payloads *d
 	transition_append(transition, event);
 }
 
-void
-core_time_out_run(Transition *transition)
+static void
+time_out_run(Transition *transition)
 {
 	ExecutionState *state = transition->state;
 	Pb__WorkflowExecutionTimedOutEventAttributes *attributes;
@@ -325,7 +325,7 @@ core_fire_run_timer(Transition *transition, bool session_gone)
 	state->run->timer_armed = 0;
 	if (state->info->run_expiration != 0 && state->info->run_expiration <= now)
 	{
-		core_time_out_run(transition);
+		time_out_run(transition);
 		return true;
 	}
 	fired = core_fire_workflow_task_timer(transition, session_gone);

@@ -407,7 +407,7 @@ store_closed_runs(const pg_uuid_t *namespace_id, TimestampTz from, int limit)
 
 /*
  * store_delete_run -- a closed run disappears, and its workflow id with it if
- * the run is the current one.  The caller has locked its row.
+ * the run is the current one.  The caller has locked it.
  *
  * False if somebody holds one of its activities: not now.
  */

@@ -7,10 +7,11 @@
  * the memory context that is current at the call.
  *
  * Lock order: activities that the request names, in the order of their events;
- * execution_state; other pending rows, current_execution, execution, task,
- * timer, outbox; of two runs of one workflow id the older first.  Offers,
- * deadlines and activities that a transition merely withdraws are skipped if
- * they are locked: whoever looks at one that was left finds it obsolete.
+ * the run, by store_load_run(); other pending rows, current_execution,
+ * execution, task, timer, outbox; of two runs of one workflow id the older
+ * first.  Offers, deadlines and activities that a transition merely withdraws
+ * are skipped if they are locked: whoever looks at one that was left finds it
+ * obsolete.
  */
 #ifndef TEMPORAL_STORE_STORE_H
 #define TEMPORAL_STORE_STORE_H

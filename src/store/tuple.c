@@ -187,8 +187,8 @@ store_scan_value(RowScan *scan, int column)
 	return value;
 }
 
-void
-store_scan_delete(RowScan *scan)
+static void
+scan_delete(RowScan *scan)
 {
 	TM_FailureData failure;
 
@@ -204,7 +204,7 @@ store_delete(const char *table, ScanKey keys, int nkeys)
 
 	store_scan_begin(&scan, table, keys, nkeys);
 	if (store_scan_next(&scan))
-		store_scan_delete(&scan);
+		scan_delete(&scan);
 	store_scan_end(&scan);
 }
 

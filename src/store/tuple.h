@@ -18,7 +18,7 @@
 /* Inserts a row: all columns in the order of the table; "nulls" may be NULL. */
 extern ItemPointerData store_insert(const char *table, int natts, const Datum *values, const bool *nulls);
 
-/* A scan of an index that goes on while the rows are being deleted. */
+/* A scan of the primary key. */
 typedef struct RowScan
 {
 	Relation	table;
@@ -58,9 +58,6 @@ extern bool store_scan_next_any(RowScan *scan);
 
 /* A column of the row that the scan is at; not null, numbered from 1. */
 extern Datum store_scan_value(RowScan *scan, int column);
-
-/* Deletes the row that the scan is at, unless somebody else holds it. */
-extern void store_scan_delete(RowScan *scan);
 
 /* Deletes the row with this primary key, unless somebody else holds it. */
 extern void store_delete(const char *table, ScanKey keys, int nkeys);
