@@ -16,6 +16,8 @@ restart_after_crash = on
 temporal.check_state = on
 });
 $node->start;
+# The superuser has the name of whoever runs the tests.
+my $superuser = $node->safe_psql('postgres', 'SELECT current_user');
 
 sub sql
 {
@@ -64,13 +66,14 @@ sql(q{SELECT temporal.register_workflow('app.flow'), temporal.register_activity(
 $node->poll_query_until('postgres', q{SELECT count(*) = 2 FROM pg_stat_activity WHERE backend_type = 'temporal executor'})
 	or die 'executors did not start';
 is(sql(q{SELECT count(*) FROM temporal.stat_workers() WHERE kind = 'executor' AND state = 'running'}), '2', 'they are listed');
-like(outcome('flow', '"a"'), qr/"a as postgres"/, 'a workflow runs by itself');
+like(outcome('flow', '"a"'), qr/"a as \Q$superuser\E"/, 'a workflow runs by itself');
 
 note 'as the role that registered, and nobody else';
 
 sql(q{
 	CREATE ROLE keeper_of_shop LOGIN;
 	CREATE ROLE stranger NOLOGIN;
+	CREATE ROLE mighty NOLOGIN SUPERUSER;
 	SELECT temporal.grant_usage('keeper_of_shop', 'default', 'worker'), temporal.grant_usage('keeper_of_shop', 'default', 'client');
 	SELECT temporal.grant_usage('stranger', 'default', 'worker');
 	CREATE SCHEMA shop AUTHORIZATION keeper_of_shop;
@@ -79,7 +82,7 @@ sql(q{
 	CREATE TABLE shop.seen (what text);
 	CREATE FUNCTION shop.who() RETURNS text LANGUAGE sql AS 'SELECT session_user || current_user';
 	CREATE FUNCTION shop.steal() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN (SELECT count(*)::text FROM app.done); END $$;
-	CREATE FUNCTION shop.rise() RETURNS text LANGUAGE plpgsql AS $$ BEGIN SET ROLE postgres; RETURN current_user; END $$;
+	CREATE FUNCTION shop.rise() RETURNS text LANGUAGE plpgsql AS $$ BEGIN SET ROLE mighty; RETURN current_user; END $$;
 	CREATE FUNCTION shop.settle() RETURNS text LANGUAGE plpgsql AS $$ BEGIN SET search_path = shop; SET work_mem = '77kB'; CREATE TEMP TABLE mine ();
 		PERFORM pg_advisory_lock(7); EXECUTE 'DECLARE held CURSOR WITH HOLD FOR SELECT 1'; PREPARE p AS SELECT 1; RETURN 'settled'; END $$;
 	CREATE FUNCTION shop.left_over() RETURNS text LANGUAGE sql AS $$ SELECT concat_ws(',', current_setting('work_mem'), current_setting('search_path'),
@@ -93,13 +96,13 @@ sql(q{
 });
 like(outcome('call', '"who"'), qr/"keeper_of_shopkeeper_of_shop"/, 'a function runs in a session of its role');
 like(outcome('call', '"steal"'), qr/permission denied for schema app/, 'with the rights of that role');
-like(outcome('call', '"rise"'), qr/permission denied to set role "postgres"/, 'which it cannot leave');
+like(outcome('call', '"rise"'), qr/permission denied to set role "mighty"/, 'which it cannot leave');
 my $clean = outcome('call', '"left_over"');
 like(outcome('call', '"settle"'), qr/settled/, 'a function leaves things behind');
 is(outcome('call', '"left_over"'), $clean, 'of which the next one finds nothing');
 sql(q{CREATE FUNCTION shop.given() RETURNS text LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION shop.given() OWNER TO keeper_of_shop;
 	SET ROLE keeper_of_shop; SELECT temporal.register_activity('shop.given', task_queue => 'shop', maximum_attempts => 1); RESET ROLE;
-	ALTER FUNCTION shop.given() OWNER TO postgres});
+	ALTER FUNCTION shop.given() OWNER TO mighty});
 like(outcome('call', '"given"'), qr/function shop.given\(\) is not owned by role "keeper_of_shop"/, 'a function that has another owner now is not called');
 sql(q{CREATE TABLE shop.trap (a integer); ALTER TABLE shop.trap OWNER TO keeper_of_shop;
 	SET ROLE keeper_of_shop;
@@ -227,7 +230,7 @@ $node->reload;
 ok($node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'temporal executor'}), 'they leave');
 sql('ALTER SYSTEM RESET temporal.executors');
 $node->reload;
-like(outcome('flow', '"again"'), qr/"again as postgres"/, 'they come back');
+like(outcome('flow', '"again"'), qr/"again as \Q$superuser\E"/, 'they come back');
 sql(q{SELECT temporal.start_workflow('flow', '"last"')});
 sql('DROP EXTENSION temporal');
 ok($node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'temporal executor'}),
