@@ -117,25 +117,25 @@ store_scan_end(RowScan *scan)
 }
 
 /* Others may be changing it, so it is copied under the lock of its buffer. */
-static HeapTupleHeaderData
-header_now(const RowScan *scan)
+static void
+header_now(const RowScan *scan, HeapTupleHeader header)
 {
 	const BufferHeapTupleTableSlot *slot = (const BufferHeapTupleTableSlot *) scan->slot;
-	HeapTupleHeaderData header;
 
 	Assert(TTS_IS_BUFFERTUPLE(scan->slot));
 	LockBuffer(slot->buffer, BUFFER_LOCK_SHARE);
-	header = *slot->base.tuple->t_data;
+	memcpy(header, slot->base.tuple->t_data, SizeofHeapTupleHeader);
 	LockBuffer(slot->buffer, BUFFER_LOCK_UNLOCK);
-	return header;
 }
 
 RowState
 store_scan_state(RowScan *scan, TransactionId *holder)
 {
-	HeapTupleHeaderData header = header_now(scan);
-	bool		locked_only = HEAP_XMAX_IS_LOCKED_ONLY(header.t_infomask);
+	HeapTupleHeaderData header;
+	bool		locked_only;
 
+	header_now(scan, &header);
+	locked_only = HEAP_XMAX_IS_LOCKED_ONLY(header.t_infomask);
 	if (TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(&header)))
 		return ROW_OURS;
 	if ((header.t_infomask & HEAP_XMAX_INVALID) != 0)
