@@ -1,6 +1,11 @@
 -- Sign-up: a welcome mail, and after three days a reminder for who has not
 -- confirmed the address by then.  Whoever confirms sends the signal
--- "activated"; who does not within a week more is given up.
+-- "confirmed"; who does not within a week more is given up.
+--
+--     psql -f examples/onboarding.sql
+--     INSERT INTO onboarding.customer VALUES ('ada@example.com', 'Ada');
+--     SELECT temporal.signal_workflow('onboarding-ada@example.com', 'confirmed');
+--     SELECT * FROM temporal.workflows WHERE workflow_type = 'onboarding';
 
 CREATE SCHEMA onboarding;
 
@@ -9,63 +14,46 @@ CREATE TABLE onboarding.customer (
 	name text NOT NULL
 );
 
+-- What the mail server takes from us.
 CREATE TABLE onboarding.mail (
 	email text NOT NULL,
 	kind text NOT NULL,
 	sent_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- How long a day of the workflow lasts: for who has no week to watch it.
-CREATE TABLE onboarding.setting (day interval NOT NULL);
-INSERT INTO onboarding.setting VALUES ('1 day');
+CREATE FUNCTION onboarding.send_mail(email text, kind text) RETURNS void
+LANGUAGE sql AS $$
+	INSERT INTO onboarding.mail VALUES (email, kind)
+$$;
+
+CREATE FUNCTION onboarding.welcome(customer onboarding.customer) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	email jsonb := to_jsonb(customer.email);
+BEGIN
+	PERFORM temporal.execute_activity('send_mail', ARRAY[email, '"welcome"']);
+	PERFORM temporal.sleep('3 days');
+	IF temporal.poll_signal('confirmed') IS NULL THEN
+		PERFORM temporal.execute_activity('send_mail', ARRAY[email, '"reminder"']);
+		IF temporal.await_signal('confirmed', timeout => '7 days') IS NULL THEN
+			RETURN 'given up';
+		END IF;
+	END IF;
+	PERFORM temporal.execute_activity('send_mail', ARRAY[email, '"first steps"']);
+	RETURN 'confirmed';
+END
+$$;
+
+SELECT temporal.register_workflow('onboarding.welcome', 'onboarding'),
+	temporal.register_activity('onboarding.send_mail');
 
 CREATE FUNCTION onboarding.start_customer() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
-	PERFORM temporal.start_workflow('onboarding',
-		jsonb_build_object('email', new.email, 'name', new.name, 'day', setting.day),
-		workflow_id => 'onboarding-' || new.email, task_queue => 'onboarding')
-	FROM onboarding.setting;
+	PERFORM temporal.start_workflow('onboarding', to_jsonb(new), workflow_id => 'onboarding-' || new.email);
 	RETURN NULL;
 END
 $$;
 
 CREATE TRIGGER start_customer AFTER INSERT ON onboarding.customer
 FOR EACH ROW EXECUTE FUNCTION onboarding.start_customer();
-
-CREATE FUNCTION onboarding.decide(task jsonb) RETURNS jsonb
-LANGUAGE plpgsql AS $$
-DECLARE
-	customer jsonb := decider.input(task);
-	day interval := customer ->> 'day';
-	p jsonb := decider.progress(task);
-BEGIN
-	IF NOT decider.done(p, 'welcome mail') THEN
-		RETURN decider.activity(p, 'welcome mail', 'mail', customer);
-	END IF;
-	IF decider.done(p, 'activated') THEN
-		RETURN decider.complete('activated');
-	END IF;
-
-	IF NOT decider.done(p, 'three days') THEN
-		RETURN decider.timer(p, 'three days', 3 * day);
-	END IF;
-	IF NOT decider.done(p, 'reminder') THEN
-		RETURN decider.activity(p, 'reminder', 'mail', customer);
-	END IF;
-
-	IF NOT decider.done(p, 'a week') THEN
-		RETURN decider.timer(p, 'a week', 7 * day);
-	END IF;
-	RETURN decider.complete('given up');
-END
-$$;
-
--- Puts a mail into the outbox of the shop's mail server.
-CREATE FUNCTION onboarding.send_mail(task jsonb) RETURNS jsonb
-LANGUAGE plpgsql AS $$
-BEGIN
-	INSERT INTO onboarding.mail VALUES (task #>> '{input,email}', task ->> 'activityType');
-	RETURN NULL;
-END
-$$;

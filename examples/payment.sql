@@ -3,6 +3,11 @@
 -- Inserting an order starts its workflow in the same transaction.  Each
 -- activity writes its rows in the transaction that completes it, so that its
 -- effects are there exactly once, whatever is killed and whenever.
+--
+--     psql -f examples/payment.sql
+--     INSERT INTO shop.orders VALUES (1, 'You', 'TEAPOT-A', 1, 34.50, '0119');
+--     CALL temporal.await_result('order-1');
+--     SELECT * FROM temporal.history('order-1');
 
 CREATE SCHEMA shop;
 
@@ -43,63 +48,45 @@ FROM unnest('{ATLAS,BOOTS,CAMERA,DESK,EASEL,FLUTE,GLOBE,HAMMOCK,INK,JACKET,KETTL
 
 -- ---- the workflow ----
 
+CREATE FUNCTION shop.needs_approval(amount numeric) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+RETURN amount > 500;
+
+-- The whole life of an order.  A kill at any point of it changes nothing.
+CREATE FUNCTION shop.fulfil(o shop.orders) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	otherwise text := 'declined';
+BEGIN
+	PERFORM temporal.execute_activity('charge_card', o);
+	PERFORM temporal.compensate('refund', o);
+	otherwise := 'refunded';
+
+	IF shop.needs_approval(o.amount) AND temporal.await_signal('approved', timeout => '7 days') IS NULL THEN
+		PERFORM temporal.run_compensations();
+		RETURN 'not approved';
+	END IF;
+
+	PERFORM temporal.execute_activity('reserve', o);
+	PERFORM temporal.sleep('2 seconds');	-- until the van leaves
+	PERFORM temporal.execute_activity('ship', o);
+	RETURN 'shipped';
+EXCEPTION WHEN SQLSTATE 'TF011' THEN		-- an activity has failed for good
+	PERFORM temporal.run_compensations();
+	RETURN otherwise;
+END
+$$;
+
 CREATE FUNCTION shop.start_order() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
-	PERFORM temporal.start_workflow('order', to_jsonb(new), workflow_id => 'order-' || new.order_id,
-		task_queue => 'orders');
+	PERFORM temporal.start_workflow('order', to_jsonb(new), workflow_id => 'order-' || new.order_id);
 	RETURN NULL;
 END
 $$;
 
 CREATE TRIGGER start_order AFTER INSERT ON shop.orders
 FOR EACH ROW EXECUTE FUNCTION shop.start_order();
-
--- SQLSTATEs that make no second attempt worth while.
-CREATE FUNCTION shop.fatal() RETURNS text[]
-LANGUAGE sql IMMUTABLE
-RETURN '{SH001,SH002}'::text[];
-
-CREATE FUNCTION shop.needs_approval(amount numeric) RETURNS boolean
-LANGUAGE sql IMMUTABLE
-RETURN amount > 500;
-
-CREATE FUNCTION shop.decide_order(task jsonb) RETURNS jsonb
-LANGUAGE plpgsql AS $$
-DECLARE
-	o jsonb := decider.input(task);
-	p jsonb := decider.progress(task);
-BEGIN
-	IF NOT decider.done(p, 'charge') THEN
-		RETURN decider.activity(p, 'charge', 'payments', o, fatal => shop.fatal());
-	END IF;
-	IF decider.failed(p, 'charge') THEN
-		RETURN decider.complete('declined');
-	END IF;
-
-	IF shop.needs_approval((o ->> 'amount')::numeric) AND NOT decider.done(p, 'approved') THEN
-		RETURN decider.wait();
-	END IF;
-
-	IF NOT decider.done(p, 'reserve') THEN
-		RETURN decider.activity(p, 'reserve', 'warehouse', o, fatal => shop.fatal());
-	END IF;
-	IF decider.failed(p, 'reserve') THEN
-		IF NOT decider.done(p, 'refund') THEN
-			RETURN decider.activity(p, 'refund', 'payments', o);
-		END IF;
-		RETURN decider.complete('refunded');
-	END IF;
-
-	IF NOT decider.done(p, 'delivery window') THEN
-		RETURN decider.timer(p, 'delivery window', '2 s');
-	END IF;
-	IF NOT decider.done(p, 'ship') THEN
-		RETURN decider.activity(p, 'ship', 'shipping', o);
-	END IF;
-	RETURN decider.complete('shipped');
-END
-$$;
 
 -- ---- activities ----
 
@@ -108,7 +95,7 @@ CREATE FUNCTION shop.ask_bank(card text, attempt integer) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
 	IF card = '0002' THEN
-		RAISE EXCEPTION 'card % is declined', card USING ERRCODE = 'SH001';
+		PERFORM temporal.fail('card 0002 is declined', 'CardDeclined', non_retryable => true);
 	ELSIF card = '0119' AND attempt <= 2 THEN
 		RAISE EXCEPTION 'the bank of card % does not answer', card;
 	ELSIF card = '9995' AND attempt = 1 THEN
@@ -117,46 +104,44 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION shop.pay(task jsonb) RETURNS jsonb
+CREATE FUNCTION shop.charge_card(o shop.orders) RETURNS numeric
 LANGUAGE plpgsql AS $$
 DECLARE
-	o jsonb := task -> 'input';
-	attempt integer := task ->> 'attempt';
-	amount numeric := o ->> 'amount';
+	attempt integer := temporal.activity_info() ->> 'attempt';
 BEGIN
-	CASE task ->> 'activityType'
-	WHEN 'charge' THEN
-		PERFORM shop.ask_bank(o ->> 'card', attempt);
-	WHEN 'refund' THEN
-		amount := -amount;
-	END CASE;
-	INSERT INTO shop.payment VALUES ((o ->> 'order_id')::integer, amount, attempt);
-	RETURN to_jsonb(amount);
+	PERFORM shop.ask_bank(o.card, attempt);
+	INSERT INTO shop.payment VALUES (o.order_id, o.amount, attempt);
+	RETURN o.amount;
 END
 $$;
 
-CREATE FUNCTION shop.reserve(task jsonb) RETURNS jsonb
+CREATE FUNCTION shop.refund(o shop.orders) RETURNS numeric
+LANGUAGE sql AS $$
+	INSERT INTO shop.payment VALUES (o.order_id, -o.amount, 1) RETURNING amount
+$$;
+
+CREATE FUNCTION shop.reserve(o shop.orders) RETURNS integer
 LANGUAGE plpgsql AS $$
-DECLARE
-	o jsonb := task -> 'input';
-	wanted integer := o ->> 'quantity';
 BEGIN
-	UPDATE shop.stock SET on_hand = on_hand - wanted, reserved = reserved + wanted
-	WHERE sku = o ->> 'sku' AND on_hand >= wanted;
+	UPDATE shop.stock SET on_hand = on_hand - o.quantity, reserved = reserved + o.quantity
+	WHERE sku = o.sku AND on_hand >= o.quantity;
 	IF NOT FOUND THEN
-		RAISE EXCEPTION '% is out of stock', o ->> 'sku' USING ERRCODE = 'SH002';
+		PERFORM temporal.fail(o.sku || ' is out of stock', 'OutOfStock', non_retryable => true);
 	END IF;
-	RETURN to_jsonb(wanted);
+	RETURN o.quantity;
 END
 $$;
 
-CREATE FUNCTION shop.ship(task jsonb) RETURNS jsonb
-LANGUAGE plpgsql AS $$
-BEGIN
-	INSERT INTO shop.shipment VALUES ((task #>> '{input,order_id}')::integer);
-	RETURN NULL;
-END
+CREATE FUNCTION shop.ship(o shop.orders) RETURNS void
+LANGUAGE sql AS $$
+	INSERT INTO shop.shipment VALUES (o.order_id)
 $$;
+
+SELECT temporal.register_workflow('shop.fulfil', 'order'),
+	temporal.register_activity('shop.charge_card'),
+	temporal.register_activity('shop.refund'),
+	temporal.register_activity('shop.reserve'),
+	temporal.register_activity('shop.ship');
 
 -- ---- people ----
 

@@ -1,4 +1,4 @@
--- What one asks after a crash.  Run by psql.
+-- What one asks after a crash.  Run by psql, with has_agents=1 or 0.
 
 \pset footer off
 
@@ -9,15 +9,16 @@ FROM shop.outcome GROUP BY result ORDER BY orders DESC;
 \echo 'Was anything lost, or done twice?'
 TABLE shop.mistakes;
 
-\echo 'The history of an order that failed twice, without its workflow tasks:'
-SELECT order_id AS failed_twice FROM shop.payment WHERE attempt = 3 ORDER BY order_id LIMIT 1
+SELECT order_id AS chosen, attempt - 1 AS failures FROM shop.payment WHERE amount > 0
+ORDER BY (attempt = 3) DESC, attempt DESC, order_id LIMIT 1
 \gset
+\echo 'The history of order' :chosen 'without its workflow tasks; attempts to charge it that failed:' :failures
 SELECT event_id AS id, to_char(event_time, 'HH24:MI:SS.MS') AS "time", event_type,
 	coalesce(attributes ->> 'activityId', attributes ->> 'timerId', attributes ->> 'signalName',
 		temporal.decode_payloads(attributes -> 'result') #>> '{}',
 		'attempt ' || (attributes ->> 'attempt') || coalesce(', after: ' || (attributes #>> '{lastFailure,message}'), ''))
 		AS what
-FROM temporal.history('order-' || :failed_twice)
+FROM temporal.history('order-' || :chosen)
 WHERE event_type NOT LIKE 'WorkflowTask%';
 
 \echo 'The new customers:'
@@ -26,3 +27,26 @@ SELECT c.name, temporal.workflow_result('onboarding-' || c.email) #>> '{}' AS re
 FROM onboarding.customer c
 LEFT JOIN onboarding.mail m USING (email)
 GROUP BY c.email ORDER BY c.name;
+
+\echo 'Money was moved; has any been made?'
+SELECT split_part(temporal.workflow_result(workflow_id) #>> '{}', ':', 1) AS transfers, count(*)
+FROM temporal.workflows WHERE workflow_type = 'transfer' GROUP BY 1 ORDER BY 1;
+SELECT (SELECT sum(balance) FROM bank.account) - 1000 AS made, (SELECT sum(amount) FROM bank.entry) AS in_the_books,
+	(SELECT count(*) FROM (SELECT FROM bank.entry GROUP BY transfer, account, amount HAVING count(*) > 1) e) AS booked_twice;
+
+\echo 'The warehouse was counted, every shelf once:'
+SELECT r.shelves, r.items, count(DISTINCT c.shelf) AS counted, count(c.shelf) - count(DISTINCT c.shelf) AS counted_twice,
+	count(*) FILTER (WHERE attempt > 1) AS at_a_second_attempt
+FROM stocktaking.report r JOIN stocktaking.counted c USING (workflow_id) GROUP BY r.workflow_id;
+
+\if :has_agents
+\echo 'The agents asked a model that is busy, or hangs:'
+SELECT t.ticket_id, temporal.workflow_result('ticket-' || ticket_id) #>> '{}' AS answer, refunds.paid, refunds.times,
+	count(*) FILTER (WHERE h.event_type = 'ActivityTaskCompleted') AS answers,
+	sum((h.attributes ->> 'attempt')::integer - 1) AS attempts_that_failed
+FROM agent.ticket t
+LEFT JOIN LATERAL (SELECT sum(amount) AS paid, count(*) AS times FROM agent.refund r WHERE r.ticket_id = t.ticket_id) refunds ON true,
+	temporal.history('ticket-' || t.ticket_id) h
+WHERE h.event_type LIKE 'ActivityTask%'
+GROUP BY t.ticket_id, refunds.paid, refunds.times ORDER BY t.ticket_id;
+\endif

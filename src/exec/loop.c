@@ -17,6 +17,7 @@
 #include "exec/runner.h"
 #include "miscadmin.h"
 #include "storage/proc.h"
+#include "store/xact.h"
 #include "utils/memutils.h"
 
 #define BATCH_US (20 * 1000)
@@ -34,10 +35,27 @@ loop_init(Loop *loop, const LoopTransaction *transaction)
 
 /* ---- a task in its own transactions ---- */
 
+/* A task that is gone (timed out, workflow closed) has nobody who waits. */
+static void
+unless_gone(void (*body) (void *arg), void *arg)
+{
+	ErrorData  *error = xact_guard(body, arg);
+
+	if (error != NULL && error->sqlerrcode != ERRCODE_TEMPORAL_TASK_NOT_FOUND &&
+		error->sqlerrcode != ERRCODE_TEMPORAL_NOT_FOUND)
+		ReThrowError(error);
+}
+
+static void
+do_body(void *arg)
+{
+	task_do(arg);
+}
+
 static void
 do_apart(void *arg)
 {
-	task_do(arg);
+	unless_gone(do_body, arg);
 }
 
 typedef struct Report
@@ -47,19 +65,17 @@ typedef struct Report
 } Report;
 
 static void
-report(void *arg)
+report_body(void *arg)
 {
 	const Report *to = arg;
 
 	task_fail(to->task, to->error);
 }
 
-/* A task that is gone (timed out, workflow closed) has nobody who waits. */
-static bool
-is_gone(const ErrorData *error)
+static void
+report(void *arg)
 {
-	return error->sqlerrcode == ERRCODE_TEMPORAL_TASK_NOT_FOUND ||
-		error->sqlerrcode == ERRCODE_TEMPORAL_NOT_FOUND;
+	unless_gone(report_body, arg);
 }
 
 /* Does a task whose taking is committed. */
@@ -69,10 +85,10 @@ finish_apart(Loop *loop, Task *task)
 	ErrorData  *error = loop->transaction->attempt(do_apart, task);
 	Report		to = {task, error};
 
-	if (error == NULL || is_gone(error))
+	if (error == NULL)
 		return;
 	error = loop->transaction->attempt(report, &to);
-	if (error != NULL && !is_gone(error))
+	if (error != NULL)
 		ereport(LOG,
 				(errmsg("could not report the failure of a task of queue \"%s\": %s",
 						task->queue->name, error->message)));

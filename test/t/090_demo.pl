@@ -52,16 +52,30 @@ my $grpc_port = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)->so
 ok($status, 'it ends well');
 like($output, qr/127\.0\.0\.1:$grpc_port/, 'and says where SDKs connect');
 ok(IO::Socket::INET->new(PeerAddr => "127.0.0.1:$grpc_port"), 'which is true');
-like($output, qr/starts 200 workflows, and is rolled back: 0 workflows/, 'a rollback starts nothing');
-like($output, qr/kill -9 of a worker.*kill -9 of the server.*work goes on/s, 'worker and server were killed');
+like($output, qr/starts 20 workflows, and is rolled back: 0 workflows/, 'a rollback starts nothing');
+like($output, qr/kill -9 of an executor.*work goes on, [\d.]+ s after.*kill -9 of the server.*work goes on, [\d.]+ s after/s,
+	'an executor and the server were killed');
 like($output, qr/attempt 3, after: the bank of card 0119 does not answer/, 'an order has failed twice');
-like($output, qr/^ *Ada *\| activated *\| welcome mail$/m, 'a customer who activates gets no reminder');
+like($output, qr/^ *Ada *\| confirmed *\| welcome, first steps$/m, 'a customer who confirms gets no reminder');
+like($output, qr/^ *Alan *\| given up *\| welcome, reminder$/m, 'one who does not is given up');
 is( ask('SELECT count(*), count(*) FILTER (WHERE runs = 1 AND charges <= 1 AND shipments <= 1) FROM shop.outcome'),
 	'200|200', 'each order has one workflow, one charge and one shipment at most');
 is( ask(q{SELECT count(*) FROM shop.outcome WHERE (result, charges, paid, shipments) NOT IN
 		(('shipped', 1, amount, 1), ('refunded', 1, 0, 0), ('declined', 0, 0, 0))}),
 	'0', 'each order was paid for and shipped, or neither');
 is(ask('SELECT count(*) > 0 FROM shop.orders WHERE approved_by IS NOT NULL'), 't', 'some were approved');
+is(ask(q{SELECT sum(balance), count(*) FILTER (WHERE balance < 0) FROM bank.account}), '1000|0', 'no money was made');
+is(ask('SELECT count(*) FROM bank.entry GROUP BY transfer, account, amount HAVING count(*) > 1'), '', 'nor booked twice');
+is(ask(q{SELECT count(DISTINCT workflow_id) FROM temporal.workflows w JOIN bank.entry e ON transfer = workflow_id
+		WHERE temporal.workflow_result(workflow_id) = '"done"'}),
+	ask(q{SELECT count(*) FROM temporal.workflows WHERE workflow_type = 'transfer' AND temporal.workflow_result(workflow_id) = '"done"'}),
+	'nor forgotten');
+is(ask('SELECT count(*), count(DISTINCT shelf) FROM stocktaking.counted'), '100|100', 'each shelf was counted once');
+SKIP: {
+	skip 'PL/Python is not installed', 2 unless ask(q{SELECT count(*) FROM pg_available_extensions WHERE name = 'plpython3u'});
+	is(ask(q{SELECT count(*), count(DISTINCT ticket_id) FROM agent.refund}), '5|5', 'each agent has paid once');
+	like($output, qr/The model has counted \d+ requests: \d+ answered, [1-9]\d* told to come back later, [1-9]/, 'what they asked was not easy');
+}
 is(ask('SELECT count(*) FROM temporal.status()'), '0', 'no problems');
 ($status, $output, $error) = demo('--installed', '--port', 'none', '--grpc-port', 'none');
 like($error, qr/the demo is there already/, 'there is one at a time');
