@@ -83,13 +83,21 @@
 #define compat_qualified_name(string) stringToQualifiedNameList(string)
 #endif
 
-/* 16 can leave summarizing indexes alone. */
+/* 16 can leave other than summarizing indexes alone. */
 #if PG_VERSION_NUM >= 160000
-#define compat_insert_index_tuples(result, slot, estate) \
-	ExecInsertIndexTuples((result), (slot), (estate), false, false, NULL, NIL, false)
+#define CompatUpdateIndexes TU_UpdateIndexes
+#define compat_any_index(indexes) ((indexes) != TU_None)
+#define compat_only_summarizing(indexes) ((indexes) == TU_Summarizing)
+#define compat_insert_index_tuples(result, slot, estate, update, only_summarizing) \
+	ExecInsertIndexTuples((result), (slot), (estate), (update), false, NULL, NIL, \
+						  (only_summarizing))
 #else
-#define compat_insert_index_tuples(result, slot, estate) \
-	ExecInsertIndexTuples((result), (slot), (estate), false, false, NULL, NIL)
+#define CompatUpdateIndexes bool
+#define compat_any_index(indexes) (indexes)
+#define compat_only_summarizing(indexes) false
+#define compat_insert_index_tuples(result, slot, estate, update, only_summarizing) \
+	((void) (only_summarizing), \
+	 ExecInsertIndexTuples((result), (slot), (estate), (update), false, NULL, NIL))
 #endif
 
 /* 18 counts what a scan does. */

@@ -99,32 +99,24 @@ info_datum(const ExecutionState *state)
 	return message_datum(&info);
 }
 
-/* Where this transaction has put the row, else where the index says. */
-static void
+static ItemPointerData
 update_state(const ExecutionState *state)
 {
-#define UPDATE_SQL "UPDATE temporal.execution_state SET state = $4" KEY_SQL
-	static Statement update = {UPDATE_SQL " RETURNING ctid", 4, {KEY_TYPES, BYTEAOID}};
-	static Statement update_placed = {
-		UPDATE_SQL " AND ctid OPERATOR(pg_catalog.=) $5 RETURNING ctid",
-		5, {KEY_TYPES, BYTEAOID, TIDOID}
-	};
+	RowScan		scan;
 	ItemPointerData tid;
-	Datum		values[] = {
-		key_datums(&state->key), message_datum(state->run), PointerGetDatum(&tid)
-	};
 
-	if (place_find(&state->key, &tid) && store_run(&update_placed, values, NULL) > 0)
-		return;
-	if (store_run(&update, values, NULL) == 0)
+	if (!store_find_state(&state->key, &scan))
 		elog(ERROR, "run has no state");
+	tid = store_scan_update(&scan, 1, (int[]) {STATE_STATE},
+							(Datum[]) {message_datum(state->run)});
+	store_scan_end(&scan);
+	return tid;
 }
 
 static void
 write_state(const ExecutionState *state)
 {
 	ItemPointerData tid;
-	bool		isnull;
 
 	if (state->is_new)
 	{
@@ -134,24 +126,15 @@ write_state(const ExecutionState *state)
 		};
 
 		tid = store_insert("execution_state", lengthof(values), values, NULL);
-		place_note(&state->key, &tid);
 	}
 	else
-	{
-		update_state(state);
-		place_note(&state->key, (ItemPointer) DatumGetPointer(store_value(0, 1, &isnull)));
-	}
+		tid = update_state(state);
+	place_note(&state->key, &tid);
 }
 
 static void
 write_activity(const ExecutionState *state, const PendingActivity *activity)
 {
-	static Statement update = {
-		"UPDATE temporal.pending_activity SET state = $5" KEY_SQL
-		" AND scheduled_event_id OPERATOR(pg_catalog.=) $4",
-		5, {KEY_TYPES, INT8OID, BYTEAOID}
-	};
-
 	if (activity->change == ROW_INSERTED)
 	{
 		Datum		values[] = {
@@ -164,14 +147,7 @@ write_activity(const ExecutionState *state, const PendingActivity *activity)
 		store_insert("pending_activity", lengthof(values), values, NULL);
 	}
 	else if (activity->change == ROW_UPDATED)
-	{
-		Datum		values[] = {
-			key_datums(&state->key), Int64GetDatum(activity->scheduled_event_id),
-			message_datum(activity->state)
-		};
-
-		store_run(&update, values, NULL);
-	}
+		store_update_activity(&state->key, activity);
 	else if (activity->change == ROW_DELETED)
 		store_delete_activity(&state->key, activity->scheduled_event_id);
 }
@@ -274,6 +250,17 @@ write_pending(const Transition *transition)
 
 /* ---- what lists show ---- */
 
+/* Some columns of "execution". */
+enum
+{
+	EXECUTION_CLOSE_TIME = 3,
+	EXECUTION_HISTORY_LENGTH,
+	EXECUTION_HISTORY_SIZE,
+	EXECUTION_TRANSITION_COUNT,
+	EXECUTION_STATUS = 13,
+	EXECUTION_COLUMNS = 20
+};
+
 /* NULL where a run is meant that is this one. */
 static Datum
 other_run(const ExecutionState *state, const char *run_id, bool *null)
@@ -291,8 +278,8 @@ insert_visibility(const Transition *transition)
 {
 	const ExecutionState *state = transition->state;
 	const Pbi__RunInfo *info = state->info;
-	bool		nulls[20] = {[2] = true, true, true, true, [9] = true, [16] = true};
-	Datum		values[20] = {
+	bool		nulls[EXECUTION_COLUMNS] = {[2] = true, true, true, true, [9] = true, [16] = true};
+	Datum		values[EXECUTION_COLUMNS] = {
 		TimestampTzGetDatum(info->start_time), TimestampTzGetDatum(info->execution_time),
 		[6] = uuid_datum(&state->key.namespace_id), uuid_datum(&state->key.run_id),
 		other_run(state, info->first_run_id, &nulls[8]),
@@ -351,18 +338,26 @@ update_attributes(const Transition *transition)
 static void
 write_close(const ExecutionState *state)
 {
-	static Statement close = {
-		"UPDATE temporal.execution SET status = $4, close_time = $5, history_length = $6,"
-		" history_size = $7, transition_count = $8" EXECUTION_KEY_SQL,
-		8, {EXECUTION_KEY_TYPES, INT2OID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID}
+	static const int columns[] = {
+		EXECUTION_STATUS, EXECUTION_CLOSE_TIME, EXECUTION_HISTORY_LENGTH, EXECUTION_HISTORY_SIZE,
+		EXECUTION_TRANSITION_COUNT
 	};
+	const Pbi__RunState *run = state->run;
 	Datum		values[] = {
-		execution_key_datums(state), Int16GetDatum(state->run->status),
-		TimestampTzGetDatum(state->run->close_time), Int64GetDatum(state->run->next_event_id - 1),
-		Int64GetDatum(state->run->history_size), Int64GetDatum(state->run->transition_count)
+		Int16GetDatum(run->status), TimestampTzGetDatum(run->close_time),
+		Int64GetDatum(run->next_event_id - 1), Int64GetDatum(run->history_size),
+		Int64GetDatum(run->transition_count)
 	};
+	ScanKeyData keys[3];
+	RowScan		scan;
 
-	store_run(&close, values, NULL);
+	store_key_equal(&keys[0], 1, F_TEXTEQ, text_datum(state->workflow_id));
+	store_key_equal(&keys[1], 2, F_UUID_EQ, uuid_datum(&state->key.run_id));
+	store_key_equal(&keys[2], 3, F_INT2EQ, Int16GetDatum(state->key.shard));
+	store_scan_begin(&scan, "execution", RowExclusiveLock, keys, lengthof(keys));
+	if (store_scan_next_any(&scan))
+		store_scan_update(&scan, lengthof(columns), columns, values);
+	store_scan_end(&scan);
 }
 
 static void

@@ -6,7 +6,6 @@
 
 #include "access/xact.h"
 #include "base/compat.h"
-#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -22,6 +21,9 @@
 /* So many runs a transaction locks without marking their rows. */
 #define RUN_LOCKS 32
 
+#define CURRENT_KEYS 3
+#define STATE_KEYS 2
+
 RunKey
 store_key(const pg_uuid_t *namespace_id, const char *workflow_id)
 {
@@ -33,6 +35,14 @@ store_key(const pg_uuid_t *namespace_id, const char *workflow_id)
 	return key;
 }
 
+static void
+current_keys(ScanKey keys, const RunKey *key, const char *workflow_id)
+{
+	store_key_equal(&keys[0], 1, F_INT2EQ, Int16GetDatum(key->shard));
+	store_key_equal(&keys[1], 2, F_UUID_EQ, uuid_datum(&key->namespace_id));
+	store_key_equal(&keys[2], 3, F_TEXTEQ, text_datum(workflow_id));
+}
+
 /*
  * store_current_run -- the latest run of a workflow id; false if none.
  *
@@ -41,19 +51,17 @@ store_key(const pg_uuid_t *namespace_id, const char *workflow_id)
 bool
 store_current_run(const RunKey *key, const char *workflow_id, pg_uuid_t *run_id)
 {
-	static Statement find = {
-		"SELECT run_id FROM temporal.current_execution"
-		" WHERE shard OPERATOR(pg_catalog.=) $1 AND namespace_id OPERATOR(pg_catalog.=) $2"
-		" AND workflow_id OPERATOR(pg_catalog.=) $3",
-		3, {INT2OID, UUIDOID, TEXTOID}
-	};
-	Datum		values[] = {
-		Int16GetDatum(key->shard), uuid_datum(&key->namespace_id), text_datum(workflow_id)
-	};
+	ScanKeyData keys[CURRENT_KEYS];
+	RowScan		scan;
 
-	if (!store_find(&find, &find, values))
+	current_keys(keys, key, workflow_id);
+	if (!store_find_row(&scan, "current_execution", keys, CURRENT_KEYS, LOCK_NONE))
+	{
+		store_require_absent("current_execution", keys, CURRENT_KEYS);
 		return false;
-	*run_id = store_uuid(0, 1);
+	}
+	*run_id = *DatumGetUUIDP(store_scan_value(&scan, 4));
+	store_scan_end(&scan);
 	return true;
 }
 
@@ -72,13 +80,10 @@ store_insert_current(const RunKey *key, const char *workflow_id)
 		uuid_datum(&key->run_id)
 	};
 	uint64		hash = ident_workflow_hash(&key->namespace_id, workflow_id);
-	ScanKeyData keys[3];
+	ScanKeyData keys[CURRENT_KEYS];
 	LOCKTAG		tag;
 
-	store_key_equal(&keys[0], 1, F_INT2EQ, values[0]);
-	store_key_equal(&keys[1], 2, F_UUID_EQ, values[1]);
-	store_key_equal(&keys[2], 3, F_TEXTEQ, values[2]);
-	keys[2].sk_collation = C_COLLATION_OID;
+	current_keys(keys, key, workflow_id);
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash, ID_LOCK_CLASS);
 	for (;;)
 	{
@@ -86,7 +91,7 @@ store_insert_current(const RunKey *key, const char *workflow_id)
 		bool		found;
 
 		LockAcquire(&tag, ExclusiveLock, false, false);
-		found = store_may_exist("current_execution", keys, lengthof(keys), &other);
+		found = store_may_exist("current_execution", keys, CURRENT_KEYS, &other);
 		if (!found)
 			store_insert("current_execution", lengthof(values), values, NULL);
 		LockRelease(&tag, ExclusiveLock, false);
@@ -152,85 +157,121 @@ fill_info(ExecutionState *state)
 }
 
 static ExecutionState *
-run_state(const RunKey *key, const char *workflow_id, const bytea *info, const bytea *run)
+run_state(const RunKey *key, RowScan *scan)
 {
 	ExecutionState *state = palloc0(sizeof(ExecutionState));
 
 	state->key = *key;
-	state->workflow_id = workflow_id;
-	state->info = store_unpack(&pbi__run_info__descriptor, info);
-	state->run = store_unpack(&pbi__run_state__descriptor, run);
+	state->workflow_id = TextDatumGetCString(store_scan_value(scan, STATE_WORKFLOW_ID));
+	state->info = store_unpack(&pbi__run_info__descriptor,
+							   DatumGetByteaPP(store_scan_value(scan, STATE_INFO)));
+	state->run = store_unpack(&pbi__run_state__descriptor,
+							  DatumGetByteaPP(store_scan_value(scan, STATE_STATE)));
 	fill_info(state);
 	state->buffer_loaded = true;
 	return state;
 }
 
-/* By the last statement, which has read it. */
-static ExecutionState *
-read_state(const RunKey *key)
+static bool
+is_row_of(const RunKey *key, RowScan *scan)
 {
-	return run_state(key, store_text(0, 1), store_bytea(0, 2), store_bytea(0, 3));
+	return memcmp(DatumGetUUIDP(store_scan_value(scan, STATE_RUN_ID)), &key->run_id,
+				  UUID_LEN) == 0 &&
+		memcmp(DatumGetUUIDP(store_scan_value(scan, STATE_NAMESPACE_ID)), &key->namespace_id,
+			   UUID_LEN) == 0;
 }
 
-#define LOAD_SQL "SELECT workflow_id, info, state FROM temporal.execution_state" KEY_SQL
+/* A run that was found; if "locked" it stays where it is until we change it. */
+static ExecutionState *
+found_state(const RunKey *key, RowScan *scan, bool locked)
+{
+	ExecutionState *state = NULL;
 
-/* Where this transaction has put it, so nobody else holds it; NULL: ask the index. */
+	if (is_row_of(key, scan))
+	{
+		state = run_state(key, scan);
+		if (locked)
+			place_note(key, &scan->slot->tts_tid);
+	}
+	store_scan_end(scan);
+	return state;
+}
+
+static void
+state_keys(ScanKey keys, const RunKey *key)
+{
+	store_key_equal(&keys[0], 1, F_UUID_EQ, uuid_datum(&key->run_id));
+	store_key_equal(&keys[1], 2, F_INT2EQ, Int16GetDatum(key->shard));
+}
+
+/* store_find_state -- the row of a run that is locked; false if there is none. */
+bool
+store_find_state(const RunKey *key, RowScan *scan)
+{
+	ScanKeyData keys[STATE_KEYS];
+	ItemPointerData tid;
+
+	if (place_find(key, &tid) && store_scan_at(scan, "execution_state", &tid))
+	{
+		if (is_row_of(key, scan))
+			return true;
+		store_scan_end(scan);
+	}
+	state_keys(keys, key);
+	store_scan_begin(scan, "execution_state", RowExclusiveLock, keys, STATE_KEYS);
+	if (store_scan_next_any(scan))
+		return true;
+	store_scan_end(scan);
+	return false;
+}
+
+/* Where this transaction holds it, so nobody else does; NULL: ask the index. */
 static ExecutionState *
 load_placed(const RunKey *key)
 {
-	static Statement load = {
-		LOAD_SQL " AND ctid OPERATOR(pg_catalog.=) $4", 4, {INT2OID, UUIDOID, UUIDOID, TIDOID}
-	};
+	RowScan		scan;
 	ItemPointerData tid;
-	Datum		values[] = {key_datums(key), PointerGetDatum(&tid)};
 
-	if (!place_find(key, &tid) || store_run(&load, values, NULL) == 0)
+	if (!place_find(key, &tid) || !store_scan_at(&scan, "execution_state", &tid))
 		return NULL;
-	return read_state(key);
+	return found_state(key, &scan, false);
 }
 
 /* By a lock of the row, or without any. */
 static ExecutionState *
 load_row(const RunKey *key, LockMode mode)
 {
-	static Statement load[] = {
-		[LOCK_NONE] = {LOAD_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
-		[LOCK_WAIT] = {LOAD_SQL " FOR UPDATE", 3, {INT2OID, UUIDOID, UUIDOID}},
-		[LOCK_SKIP] = {LOAD_SQL " FOR UPDATE SKIP LOCKED", 3, {INT2OID, UUIDOID, UUIDOID}},
-	};
-	Datum		values[] = {key_datums(key)};
+	ScanKeyData keys[STATE_KEYS];
+	RowScan		scan;
 
-	if (mode == LOCK_SKIP ? store_run(&load[mode], values, NULL) == 0 :
-		!store_find(&load[mode], &load[LOCK_NONE], values))
-		return NULL;
-	return read_state(key);
+	state_keys(keys, key);
+	if (store_find_row(&scan, "execution_state", keys, STATE_KEYS, mode))
+		return found_state(key, &scan, mode != LOCK_NONE);
+	if (mode != LOCK_SKIP)
+		store_require_absent("execution_state", keys, STATE_KEYS);
+	return NULL;
 }
 
 /*
- * The state of a run whose lock we have, and what somebody else does to its
- * row all the same.  NULL if the snapshot shows no row.
+ * The state of a run, and what somebody else does to its row although we have
+ * its lock ("locked") or might have its row.  NULL if the snapshot shows none.
  */
 static ExecutionState *
-load_under_lock(const RunKey *key, RowState *row_state, TransactionId *holder)
+load_under_lock(const RunKey *key, bool locked, RowState *row_state, TransactionId *holder)
 {
-	ScanKeyData keys[2];
+	ScanKeyData keys[STATE_KEYS];
 	RowScan		scan;
-	ExecutionState *state = NULL;
 
 	*row_state = ROW_FREE;
-	store_key_equal(&keys[0], 1, F_UUID_EQ, uuid_datum(&key->run_id));
-	store_key_equal(&keys[1], 2, F_INT2EQ, Int16GetDatum(key->shard));
-	store_scan_begin(&scan, "execution_state", keys, lengthof(keys));
-	if (store_scan_next_any(&scan) &&
-		memcmp(DatumGetUUIDP(store_scan_value(&scan, 2)), &key->namespace_id, UUID_LEN) == 0)
+	state_keys(keys, key);
+	store_scan_begin(&scan, "execution_state", RowExclusiveLock, keys, STATE_KEYS);
+	if (!store_scan_next_any(&scan))
 	{
-		*row_state = store_scan_state(&scan, holder);
-		state = run_state(key, TextDatumGetCString(store_scan_value(&scan, 4)),
-						  DatumGetByteaPP(store_scan_value(&scan, 5)),
-						  DatumGetByteaPP(store_scan_value(&scan, 6)));
+		store_scan_end(&scan);
+		return NULL;
 	}
-	store_scan_end(&scan);
-	return state;
+	*row_state = store_scan_state(&scan, holder);
+	return found_state(key, &scan, *row_state == ROW_OURS || (locked && *row_state == ROW_FREE));
 }
 
 /*
@@ -280,7 +321,7 @@ load_held(const RunKey *key)
 
 	if (*runs_locked() <= RUN_LOCKS)
 		return NULL;
-	state = load_under_lock(key, &row_state, &holder);
+	state = load_under_lock(key, false, &row_state, &holder);
 	return row_state == ROW_OURS ? state : NULL;
 }
 
@@ -292,7 +333,7 @@ load_locked(const RunKey *key, LockMode mode)
 	{
 		RowState	row_state;
 		TransactionId holder;
-		ExecutionState *state = load_under_lock(key, &row_state, &holder);
+		ExecutionState *state = load_under_lock(key, false, &row_state, &holder);
 
 		if (state != NULL && (row_state == ROW_FREE || row_state == ROW_OURS))
 			return state;

@@ -7,36 +7,60 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "store/plan.h"
+#include "store/tuple.h"
 #include "utils/timestamp.h"
 
-#define KEY_SQL \
-	" WHERE shard OPERATOR(pg_catalog.=) $1 AND namespace_id OPERATOR(pg_catalog.=) $2" \
-	" AND run_id OPERATOR(pg_catalog.=) $3"
-#define BATCH_SQL "SELECT first_event_id, event_count, events FROM temporal.history" KEY_SQL
-#define BATCHES_A_READ 16
-
-static List *
-read_batches(Statement *statement, const RunKey *key, int64 bound, int64 other_bound)
+/* Columns of "history". */
+enum
 {
-	Datum		values[] = {
-		key_datums(key), Int64GetDatum(bound), Int64GetDatum(other_bound),
-		Int64GetDatum(BATCHES_A_READ)
-	};
-	uint64		n = store_run(statement, values, NULL);
-	List	   *batches = NIL;
+	HISTORY_RUN_ID = 1,
+	HISTORY_NAMESPACE_ID,
+	HISTORY_FIRST_EVENT_ID,
+	HISTORY_EVENT_COUNT,
+	HISTORY_SHARD,
+	HISTORY_EVENTS
+};
 
-	for (uint64 i = 0; i < n; i++)
-	{
-		HistoryBatch *batch = palloc(sizeof(HistoryBatch));
+#define HISTORY_KEYS 4
 
-		batch->first_event_id = store_int64(i, 1);
-		batch->event_count = store_int32(i, 2);
-		batch->events = store_bytea(i, 3);
-		batches = lappend(batches, batch);
-	}
-	return batches;
+/* Batches of a run whose first event is between "from" and "to". */
+static void
+history_keys(ScanKey keys, const RunKey *key, int64 from, int64 to)
+{
+	store_key_equal(&keys[0], 1, F_UUID_EQ, uuid_datum(&key->run_id));
+	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(from));
+	ScanKeyInit(&keys[2], 2, BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(to));
+	store_key_equal(&keys[3], 3, F_INT2EQ, Int16GetDatum(key->shard));
+}
+
+/* The next batch of the scan; NULL if there is none. */
+static HistoryBatch *
+next_batch(RowScan *scan, const RunKey *key, bool reverse)
+{
+	HistoryBatch *batch;
+
+	if (!(reverse ? store_scan_previous_any(scan) : store_scan_next_any(scan)) ||
+		memcmp(DatumGetUUIDP(store_scan_value(scan, HISTORY_NAMESPACE_ID)), &key->namespace_id,
+			   UUID_LEN) != 0)
+		return NULL;
+	batch = palloc(sizeof(HistoryBatch));
+	batch->first_event_id = DatumGetInt64(store_scan_value(scan, HISTORY_FIRST_EVENT_ID));
+	batch->event_count = DatumGetInt32(store_scan_value(scan, HISTORY_EVENT_COUNT));
+	batch->events = DatumGetByteaPCopy(store_scan_value(scan, HISTORY_EVENTS));
+	return batch;
+}
+
+/* Where the batch begins that holds "from"; the last one if none does. */
+static int64
+batch_of_event(RowScan *scan, const RunKey *key, int64 from)
+{
+	ScanKeyData keys[HISTORY_KEYS];
+
+	history_keys(keys, key, 0, from);
+	store_scan_again(scan, keys, HISTORY_KEYS);
+	return store_scan_previous_any(scan) ?
+		DatumGetInt64(store_scan_value(scan, HISTORY_FIRST_EVENT_ID)) : 0;
 }
 
 /*
@@ -49,46 +73,28 @@ read_batches(Statement *statement, const RunKey *key, int64 bound, int64 other_b
 List *
 store_read_history(const RunKey *key, int64 from, int64 before, int max_events, bool reverse)
 {
-	static Statement forward = {
-		BATCH_SQL " AND first_event_id OPERATOR(pg_catalog.>=) coalesce((SELECT pg_catalog.max(h.first_event_id)"
-		" FROM temporal.history h WHERE h.shard OPERATOR(pg_catalog.=) $1"
-		" AND h.namespace_id OPERATOR(pg_catalog.=) $2 AND h.run_id OPERATOR(pg_catalog.=) $3"
-		" AND h.first_event_id OPERATOR(pg_catalog.<=) $4), 0)"
-		" AND first_event_id OPERATOR(pg_catalog.<) $5 ORDER BY first_event_id LIMIT $6",
-		6, {INT2OID, UUIDOID, UUIDOID, INT8OID, INT8OID, INT8OID}
-	};
-	static Statement backward = {
-		BATCH_SQL " AND first_event_id OPERATOR(pg_catalog.>=) $4"
-		" AND first_event_id OPERATOR(pg_catalog.<) $5 ORDER BY first_event_id DESC LIMIT $6",
-		6, {INT2OID, UUIDOID, UUIDOID, INT8OID, INT8OID, INT8OID}
-	};
+	ScanKeyData keys[HISTORY_KEYS];
+	RowScan		scan;
+	HistoryBatch *batch;
 	List	   *result = NIL;
 	int			events = 0;
 
-	for (;;)
+	history_keys(keys, key, from, before - 1);
+	store_scan_begin(&scan, "history", AccessShareLock, keys, HISTORY_KEYS);
+	if (!reverse)
 	{
-		List	   *batches = read_batches(reverse ? &backward : &forward, key, from, before);
-		ListCell   *cell;
-
-		foreach(cell, batches)
-		{
-			HistoryBatch *batch = lfirst(cell);
-
-			/* With nothing from "from" on, the batch before it comes again. */
-			if (!reverse && result != NIL && batch->first_event_id < from)
-				return result;
-			if (events > 0 && events + batch->event_count > max_events)
-				return result;
-			result = lappend(result, batch);
-			events += batch->event_count;
-			if (reverse)
-				before = batch->first_event_id;
-			else
-				from = batch->first_event_id + batch->event_count;
-		}
-		if (list_length(batches) < BATCHES_A_READ || from >= before)
-			return result;
+		history_keys(keys, key, batch_of_event(&scan, key, from), before - 1);
+		store_scan_again(&scan, keys, HISTORY_KEYS);
 	}
+	while ((batch = next_batch(&scan, key, reverse)) != NULL)
+	{
+		if (events > 0 && events + batch->event_count > max_events)
+			break;
+		result = lappend(result, batch);
+		events += batch->event_count;
+	}
+	store_scan_end(&scan);
+	return result;
 }
 
 /* store_unpack_batch -- the events of a batch of that run. */

@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "store/plan.h"
+#include "store/tuple.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
@@ -62,14 +63,36 @@ built_in_namespace(void)
 #define BY_NAME_SQL \
 	"SELECT " NAMESPACE_COLUMNS " FROM temporal.namespace WHERE name OPERATOR(pg_catalog.=) $1"
 
+static Namespace *
+found_namespace(RowScan *scan)
+{
+	Namespace  *namespace = palloc0(sizeof(Namespace));
+
+	namespace->id = *DatumGetUUIDP(store_scan_value(scan, 1));
+	namespace->name = TextDatumGetCString(store_scan_value(scan, 2));
+	namespace->state = DatumGetInt16(store_scan_value(scan, 3));
+	namespace->retention = DatumGetInt64(store_scan_value(scan, 4));
+	namespace->created_at = DatumGetTimestampTz(store_scan_value(scan, 5));
+	namespace->info = DatumGetByteaPCopy(store_scan_value(scan, 6));
+	namespace->stored = true;
+	return namespace;
+}
+
+/* store_find_namespace -- every call asks; NULL if there is none. */
 Namespace *
 store_find_namespace(const char *name)
 {
-	static Statement find = {BY_NAME_SQL, 1, {TEXTOID}};
-	Datum		values[] = {text_datum(name)};
+	ScanKeyData key;
+	RowScan		scan;
+	Namespace  *namespace = NULL;
 
-	if (store_run(&find, values, NULL) > 0)
-		return namespace_row(0);
+	store_key_equal(&key, 1, F_TEXTEQ, text_datum(name));
+	store_scan_begin_by(&scan, "namespace", "namespace_name_key", AccessShareLock, &key, 1);
+	if (store_scan_next_any(&scan))
+		namespace = found_namespace(&scan);
+	store_scan_end(&scan);
+	if (namespace != NULL)
+		return namespace;
 	return strcmp(name, DEFAULT_NAMESPACE) == 0 ? built_in_namespace() : NULL;
 }
 

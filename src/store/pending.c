@@ -11,6 +11,7 @@
 
 #include "catalog/pg_type.h"
 #include "store/plan.h"
+#include "store/tuple.h"
 #include "utils/array.h"
 #include "utils/timestamp.h"
 
@@ -33,27 +34,67 @@ activity_row(uint64 row)
 	return activity;
 }
 
-#define BY_EVENT_SQL ACTIVITY_SQL " AND scheduled_event_id OPERATOR(pg_catalog.=) $4"
 #define BY_ID_SQL ACTIVITY_SQL " AND activity_id OPERATOR(pg_catalog.=) $4"
-#define BY_EVENT_TYPES {INT2OID, UUIDOID, UUIDOID, INT8OID}
 #define BY_ID_TYPES {INT2OID, UUIDOID, UUIDOID, TEXTOID}
+#define ACTIVITY_KEYS 3
+
+/* Columns of "pending_activity". */
+enum
+{
+	ACTIVITY_SCHEDULED_EVENT_ID = 1,
+	ACTIVITY_RUN_ID,
+	ACTIVITY_NAMESPACE_ID,
+	ACTIVITY_SHARD,
+	ACTIVITY_ID,
+	ACTIVITY_SCHEDULED,
+	ACTIVITY_STATE
+};
+
+static void
+activity_keys(ScanKey keys, const RunKey *key, int64 scheduled_event_id)
+{
+	store_key_equal(&keys[0], 1, F_UUID_EQ, uuid_datum(&key->run_id));
+	store_key_equal(&keys[1], 2, F_INT8EQ, Int64GetDatum(scheduled_event_id));
+	store_key_equal(&keys[2], 3, F_INT2EQ, Int16GetDatum(key->shard));
+}
+
+/* The activity that was found, unless it is of another namespace. */
+static PendingActivity *
+found_activity(const RunKey *key, RowScan *scan)
+{
+	PendingActivity *activity = NULL;
+
+	if (memcmp(DatumGetUUIDP(store_scan_value(scan, ACTIVITY_NAMESPACE_ID)), &key->namespace_id,
+			   UUID_LEN) == 0)
+	{
+		activity = palloc0(sizeof(PendingActivity));
+		activity->scheduled_event_id =
+			DatumGetInt64(store_scan_value(scan, ACTIVITY_SCHEDULED_EVENT_ID));
+		activity->activity_id = TextDatumGetCString(store_scan_value(scan, ACTIVITY_ID));
+		activity->scheduled = store_unpack(&pb__history_event__descriptor,
+										   DatumGetByteaPP(store_scan_value(scan, ACTIVITY_SCHEDULED)));
+		activity->state = store_unpack(&pbi__activity_state__descriptor,
+									   DatumGetByteaPP(store_scan_value(scan, ACTIVITY_STATE)));
+	}
+	store_scan_end(scan);
+	return activity;
+}
 
 /* store_load_activity -- into a state; never waits, so LOCK_WAIT is no mode. */
 PendingActivity *
 store_load_activity(ExecutionState *state, int64 scheduled_event_id, LockMode mode)
 {
-	static Statement load[] = {
-		[LOCK_NONE] = {BY_EVENT_SQL, 4, BY_EVENT_TYPES},
-		[LOCK_SKIP] = {BY_EVENT_SQL " FOR UPDATE SKIP LOCKED", 4, BY_EVENT_TYPES},
-	};
-	Datum		values[] = {key_datums(&state->key), Int64GetDatum(scheduled_event_id)};
+	ScanKeyData keys[ACTIVITY_KEYS];
+	RowScan		scan;
 	PendingActivity *activity;
 
 	Assert(mode != LOCK_WAIT);
-	if (store_run(&load[mode], values, NULL) == 0)
+	activity_keys(keys, &state->key, scheduled_event_id);
+	if (!store_find_row(&scan, "pending_activity", keys, ACTIVITY_KEYS, mode))
 		return NULL;
-	activity = activity_row(0);
-	state_add_activity(state, activity);
+	activity = found_activity(&state->key, &scan);
+	if (activity != NULL)
+		state_add_activity(state, activity);
 	return activity;
 }
 
@@ -61,11 +102,14 @@ store_load_activity(ExecutionState *state, int64 scheduled_event_id, LockMode mo
 PendingActivity *
 store_lock_activity(const RunKey *key, int64 scheduled_event_id)
 {
-	static Statement lock = {BY_EVENT_SQL " FOR UPDATE", 4, BY_EVENT_TYPES};
-	static Statement find = {BY_EVENT_SQL, 4, BY_EVENT_TYPES};
-	Datum		values[] = {key_datums(key), Int64GetDatum(scheduled_event_id)};
+	ScanKeyData keys[ACTIVITY_KEYS];
+	RowScan		scan;
 
-	return store_find(&lock, &find, values) ? activity_row(0) : NULL;
+	activity_keys(keys, key, scheduled_event_id);
+	if (store_find_row(&scan, "pending_activity", keys, ACTIVITY_KEYS, LOCK_WAIT))
+		return found_activity(key, &scan);
+	store_require_absent("pending_activity", keys, ACTIVITY_KEYS);
+	return NULL;
 }
 
 PendingActivity *
@@ -241,18 +285,29 @@ store_load_external(ExecutionState *state, int64 initiated_event_id)
 	return external;
 }
 
+/* store_update_activity -- its state; the caller has locked it. */
+void
+store_update_activity(const RunKey *key, const PendingActivity *activity)
+{
+	ScanKeyData keys[ACTIVITY_KEYS];
+	RowScan		scan;
+
+	activity_keys(keys, key, activity->scheduled_event_id);
+	store_scan_begin(&scan, "pending_activity", RowExclusiveLock, keys, ACTIVITY_KEYS);
+	if (store_scan_next_any(&scan))
+		store_scan_update(&scan, 1, (int[]) {ACTIVITY_STATE},
+						  (Datum[]) {message_datum(activity->state)});
+	store_scan_end(&scan);
+}
+
 /* store_delete_activity -- the caller has locked it. */
 void
 store_delete_activity(const RunKey *key, int64 scheduled_event_id)
 {
-	static Statement delete = {
-		"DELETE FROM temporal.pending_activity" KEY_SQL
-		" AND scheduled_event_id OPERATOR(pg_catalog.=) $4",
-		4, BY_EVENT_TYPES
-	};
-	Datum		values[] = {key_datums(key), Int64GetDatum(scheduled_event_id)};
+	ScanKeyData keys[ACTIVITY_KEYS];
 
-	store_run(&delete, values, NULL);
+	activity_keys(keys, key, scheduled_event_id);
+	store_delete("pending_activity", keys, ACTIVITY_KEYS);
 }
 
 /*
@@ -263,18 +318,19 @@ store_delete_activity(const RunKey *key, int64 scheduled_event_id)
 bool
 store_delete_orphan_activity(const RunKey *key, int64 scheduled_event_id)
 {
-	static Statement find[] = {
-		{"SELECT FROM temporal.pending_activity" KEY_SQL
-			" AND scheduled_event_id OPERATOR(pg_catalog.=) $4 FOR UPDATE SKIP LOCKED",
-		4, BY_EVENT_TYPES},
-		{"SELECT FROM temporal.pending_activity" KEY_SQL
-			" AND scheduled_event_id OPERATOR(pg_catalog.=) $4",
-		4, BY_EVENT_TYPES},
-	};
-	Datum		values[] = {key_datums(key), Int64GetDatum(scheduled_event_id)};
+	ScanKeyData keys[ACTIVITY_KEYS];
+	RowScan		scan;
+	bool		found;
 
-	if (store_run(&find[0], values, NULL) == 0)
-		return store_run(&find[1], values, NULL) == 0;
-	store_delete_activity(key, scheduled_event_id);
-	return true;
+	activity_keys(keys, key, scheduled_event_id);
+	if (store_find_row(&scan, "pending_activity", keys, ACTIVITY_KEYS, LOCK_SKIP))
+	{
+		store_scan_end(&scan);
+		store_delete_activity(key, scheduled_event_id);
+		return true;
+	}
+	found = store_find_row(&scan, "pending_activity", keys, ACTIVITY_KEYS, LOCK_NONE);
+	if (found)
+		store_scan_end(&scan);
+	return !found;
 }

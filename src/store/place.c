@@ -1,12 +1,14 @@
 /*
  * place.c
- *	  Where this transaction has last written the state of a run.
+ *	  Where the state of a run is that this transaction has locked.
  *
- * A row that one transaction updates again and again has a version for each
- * update, and none can be pruned before the transaction ends: an index look-up
- * walks through all of them, so that many signals to one run would cost the
- * square of their number.  A version that is found where it was put is the row
- * itself, by the rules of visibility.
+ * Nobody else changes a locked run, so its row stays where it was found, or
+ * where it was last put.  It is looked for there first, which saves the index,
+ * and more than that when one transaction updates it again and again: the row
+ * then has a version for each update, none can be pruned before the transaction
+ * ends, and an index look-up walks through all of them, so that many signals to
+ * one run would cost the square of their number.  A visible version that is
+ * found there is the row itself, by the rules of visibility.
  *
  * When a subtransaction is rolled back, all places are forgotten: its locks go,
  * and what others write may be put where it has been.
@@ -14,6 +16,8 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "base/compat.h"
+#include "storage/proc.h"
 #include "store/place.h"
 
 #define PLACES 16
@@ -21,7 +25,7 @@
 typedef struct Place
 {
 	RunKey		key;
-	TransactionId xact;			/* it was written by */
+	LocalTransactionId xact;	/* has locked the run */
 	ItemPointerData tid;
 } Place;
 
@@ -33,13 +37,13 @@ place_of(const RunKey *key)
 	return &places[ident_run_hash(&key->run_id) % PLACES];
 }
 
-/* place_find -- false unless this transaction has written the run's state. */
+/* place_find -- false unless this transaction has locked the run. */
 bool
 place_find(const RunKey *key, ItemPointer tid)
 {
 	const Place *place = place_of(key);
 
-	if (!TransactionIdIsValid(place->xact) || place->xact != GetTopTransactionIdIfAny() ||
+	if (place->xact == InvalidLocalTransactionId || place->xact != compat_local_xid() ||
 		memcmp(&place->key.run_id, &key->run_id, sizeof(pg_uuid_t)) != 0)
 		return false;
 	*tid = place->tid;
@@ -53,7 +57,7 @@ on_subxact(SubXactEvent event, SubTransactionId id, SubTransactionId parent, voi
 		memset(places, 0, sizeof(places));
 }
 
-/* place_note -- this transaction has written it there. */
+/* place_note -- this transaction has found it there, locked, or written it. */
 void
 place_note(const RunKey *key, const ItemPointerData *tid)
 {
@@ -64,6 +68,6 @@ place_note(const RunKey *key, const ItemPointerData *tid)
 		RegisterSubXactCallback(on_subxact, NULL);
 	registered = true;
 	place->key = *key;
-	place->xact = GetTopTransactionId();
+	place->xact = compat_local_xid();
 	place->tid = *tid;
 }

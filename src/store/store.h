@@ -130,6 +130,7 @@ extern void store_load_named(ExecutionState *state, List *activity_ids, List *ti
 extern void store_load_due_timers(ExecutionState *state, TimestampTz now);
 extern TimestampTz store_next_timer(const ExecutionState *state, TimestampTz after);
 extern PendingExternal *store_load_external(ExecutionState *state, int64 initiated_event_id);
+extern void store_update_activity(const RunKey *key, const PendingActivity *activity);
 extern void store_delete_activity(const RunKey *key, int64 scheduled_event_id);
 extern bool store_delete_orphan_activity(const RunKey *key, int64 scheduled_event_id);
 

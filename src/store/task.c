@@ -33,6 +33,9 @@ enum
 /* Of the columns of its key: queue, shard, priority, pass, time, run, event. */
 #define TASK_KEYS 7
 
+/* Priorities are numbered from 1. */
+#define LAST_PRIORITY 5
+
 /* store_insert_task -- makes an offer; those who wait for it hear at commit. */
 void
 store_insert_task(const TaskRow *task, int kind)
@@ -66,40 +69,45 @@ task_row(RowScan *scan, const RunKey *key, uint64 queue_id)
 	return task;
 }
 
-/*
- * Up to "limit" offers of one shard and priority.
- *
- * Each priority is a scan of its own, so that it begins at "not_before" and
- * does not wade through what is gone but cannot be vacuumed yet.
- */
-static List *
-peek_priority(const RunKey *key, uint64 queue_id, int priority, int limit, TimestampTz not_before)
-{
-	ScanKeyData keys[5];
-	RowScan		scan;
-	List	   *tasks = NIL;
+#define PEEK_KEYS 5
 
+/* Offers of a queue of one shard and priority, since "not_before". */
+static void
+peek_keys(ScanKey keys, int shard, uint64 queue_id, int priority, TimestampTz not_before)
+{
 	store_key_equal(&keys[0], 1, F_INT8EQ, Int64GetDatum((int64) queue_id));
-	store_key_equal(&keys[1], 2, F_INT2EQ, Int16GetDatum(key->shard));
+	store_key_equal(&keys[1], 2, F_INT2EQ, Int16GetDatum(shard));
 	store_key_equal(&keys[2], 3, F_INT2EQ, Int16GetDatum(priority));
 	store_key_equal(&keys[3], 4, F_INT8EQ, Int64GetDatum(0));
 	ScanKeyInit(&keys[4], 5, BTGreaterEqualStrategyNumber, F_TIMESTAMPTZ_GE,
 				TimestampTzGetDatum(not_before));
-	store_scan_begin(&scan, "task", keys, lengthof(keys));
-	while (list_length(tasks) < limit && store_scan_next(&scan))
-		tasks = lappend(tasks, task_row(&scan, key, queue_id));
-	store_scan_end(&scan);
-	return tasks;
 }
 
+/*
+ * Up to "limit" offers of one shard.
+ *
+ * Each priority is looked for by itself, so that it begins at "not_before" and
+ * does not wade through what is gone but cannot be vacuumed yet.
+ */
 static List *
 peek_shard(const RunKey *key, uint64 queue_id, int limit, TimestampTz not_before)
 {
+	ScanKeyData keys[PEEK_KEYS];
+	RowScan		scan;
 	List	   *tasks = NIL;
 
-	for (int priority = 1; priority <= 5 && list_length(tasks) < limit; priority++)
-		tasks = list_concat(tasks, peek_priority(key, queue_id, priority,
-												 limit - list_length(tasks), not_before));
+	peek_keys(keys, key->shard, queue_id, 1, not_before);
+	store_scan_begin(&scan, "task", RowExclusiveLock, keys, PEEK_KEYS);
+	for (int priority = 1;;)
+	{
+		while (list_length(tasks) < limit && store_scan_next(&scan))
+			tasks = lappend(tasks, task_row(&scan, key, queue_id));
+		if (list_length(tasks) == limit || priority == LAST_PRIORITY)
+			break;
+		peek_keys(keys, key->shard, queue_id, ++priority, not_before);
+		store_scan_again(&scan, keys, PEEK_KEYS);
+	}
+	store_scan_end(&scan);
 	return tasks;
 }
 
@@ -137,7 +145,36 @@ store_drop_task(const TaskRow *task)
 	store_key_equal(&keys[4], 5, F_TIMESTAMPTZ_EQ, TimestampTzGetDatum(task->created_at));
 	store_key_equal(&keys[5], 6, F_UUID_EQ, uuid_datum(&task->key.run_id));
 	store_key_equal(&keys[6], 7, F_INT8EQ, Int64GetDatum(task->event_id));
-	store_delete("task", keys, lengthof(keys));
+	store_withdraw("task", keys, lengthof(keys));
+}
+
+static void
+older(TimestampTz *oldest, TimestampTz time)
+{
+	if (*oldest == 0 || time < *oldest)
+		*oldest = time;
+}
+
+static TimestampTz
+oldest_of_shard(int shard, uint64 queue_id, TimestampTz not_before)
+{
+	ScanKeyData keys[PEEK_KEYS];
+	RowScan		scan;
+	TimestampTz oldest = 0;
+
+	peek_keys(keys, shard, queue_id, 1, not_before);
+	store_scan_begin(&scan, "task", AccessShareLock, keys, PEEK_KEYS);
+	for (int priority = 1;;)
+	{
+		if (store_scan_next_any(&scan))
+			older(&oldest, DatumGetTimestampTz(store_scan_value(&scan, TASK_CREATED_AT)));
+		if (priority == LAST_PRIORITY)
+			break;
+		peek_keys(keys, shard, queue_id, ++priority, not_before);
+		store_scan_again(&scan, keys, PEEK_KEYS);
+	}
+	store_scan_end(&scan);
+	return oldest;
 }
 
 /*
@@ -148,31 +185,17 @@ TimestampTz
 store_oldest_task(const pg_uuid_t *namespace_id, int kind, const char *queue,
 				  TimestampTz not_before)
 {
-	static Statement oldest = {
-		"SELECT pg_catalog.min(t.created_at)"
-		" FROM pg_catalog.unnest('{1,2,3,4,5}'::pg_catalog.int2[]) p (priority),"
-		" LATERAL (SELECT created_at FROM temporal.task"
-		"  WHERE shard OPERATOR(pg_catalog.=) $1 AND queue_id OPERATOR(pg_catalog.=) $2"
-		"  AND priority OPERATOR(pg_catalog.=) p.priority AND pass OPERATOR(pg_catalog.=) 0"
-		"  AND created_at OPERATOR(pg_catalog.>=) $3 ORDER BY created_at LIMIT 1) t",
-		3, {INT2OID, INT8OID, TIMESTAMPTZOID}
-	};
-	TimestampTz result = 0;
+	TimestampTz oldest = 0;
 
 	for (int shard = 0; shard < store_shard_count(); shard++)
 	{
-		Datum		values[] = {
-			Int16GetDatum(shard), Int64GetDatum((int64) ident_queue(namespace_id, kind, queue)),
-			TimestampTzGetDatum(not_before)
-		};
-		TimestampTz found;
+		TimestampTz found = oldest_of_shard(shard, ident_queue(namespace_id, kind, queue),
+											not_before);
 
-		store_run(&oldest, values, NULL);
-		found = store_time(0, 1);
-		if (found != 0 && (result == 0 || found < result))
-			result = found;
+		if (found != 0)
+			older(&oldest, found);
 	}
-	return result;
+	return oldest;
 }
 
 /* store_backlog -- how many offers a queue has, and when the oldest was made. */

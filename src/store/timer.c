@@ -158,7 +158,7 @@ store_withdraw_timer(const TimerRow *timer)
 	ScanKeyData keys[TIMER_KEYS];
 
 	timer_keys(keys, timer);
-	store_delete("timer", keys, TIMER_KEYS);
+	store_withdraw("timer", keys, TIMER_KEYS);
 }
 
 /*

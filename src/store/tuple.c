@@ -48,18 +48,27 @@ open_table(const char *name, int natts)
 	return rel;
 }
 
+static void
+insert_index_entries(Relation rel, TupleTableSlot *slot, EState *estate, bool update,
+					 bool only_summarizing)
+{
+	ResultRelInfo *result = makeNode(ResultRelInfo);
+
+	InitResultRelInfo(result, rel, 0, NULL, 0);
+	ExecOpenIndices(result, false);
+	compat_insert_index_tuples(result, slot, estate, update, only_summarizing);
+	ExecCloseIndices(result);
+}
+
 ItemPointerData
 store_insert(const char *table, int natts, const Datum *values, const bool *nulls)
 {
 	Relation	rel = open_table(table, natts);
 	EState	   *estate = CreateExecutorState();
 	MemoryContext caller = MemoryContextSwitchTo(estate->es_query_cxt);
-	ResultRelInfo *result = makeNode(ResultRelInfo);
 	ItemPointerData tid;
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsVirtual);
 
-	InitResultRelInfo(result, rel, 0, NULL, 0);
-	ExecOpenIndices(result, false);
 	for (int i = 0; i < natts; i++)
 	{
 		slot->tts_values[i] = values[i];
@@ -67,9 +76,8 @@ store_insert(const char *table, int natts, const Datum *values, const bool *null
 	}
 	ExecStoreVirtualTuple(slot);
 	table_tuple_insert(rel, slot, GetCurrentCommandId(true), 0, NULL);
-	compat_insert_index_tuples(result, slot, estate);
+	insert_index_entries(rel, slot, estate, false, false);
 	tid = slot->tts_tid;
-	ExecCloseIndices(result);
 	ExecDropSingleTupleTableSlot(slot);
 	MemoryContextSwitchTo(caller);
 	FreeExecutorState(estate);
@@ -80,32 +88,68 @@ store_insert(const char *table, int natts, const Datum *values, const bool *null
 }
 
 static void
-scan_begin(RowScan *scan, const char *table, ScanKey keys, int nkeys, Snapshot snapshot)
+scan_begin(RowScan *scan, const char *table, const char *index, LOCKMODE lock, int nkeys,
+		   Snapshot snapshot)
 {
-	char		index[NAMEDATALEN];
-
-	snprintf(index, sizeof(index), "%s_pkey", table);
-	scan->table = table_open(relation_oid(table), RowExclusiveLock);
+	scan->table = table_open(relation_oid(table), lock);
 	scan->index = index_open(relation_oid(index), AccessShareLock);
 	scan->slot = table_slot_create(scan->table, NULL);
 	scan->scan = compat_index_beginscan(scan->table, scan->index, snapshot, nkeys);
-	index_rescan(scan->scan, keys, nkeys, NULL, 0);
 }
 
 static void
 scan_end(RowScan *scan)
 {
-	index_endscan(scan->scan);
+	if (scan->index != NULL)
+	{
+		index_endscan(scan->scan);
+		index_close(scan->index, NoLock);
+	}
 	ExecDropSingleTupleTableSlot(scan->slot);
-	index_close(scan->index, NoLock);
 	table_close(scan->table, NoLock);
 }
 
+static const char *
+primary_key(const char *table)
+{
+	static char name[NAMEDATALEN];
+
+	snprintf(name, sizeof(name), "%s_pkey", table);
+	return name;
+}
+
 void
-store_scan_begin(RowScan *scan, const char *table, ScanKey keys, int nkeys)
+store_scan_begin(RowScan *scan, const char *table, LOCKMODE lock, ScanKey keys, int nkeys)
+{
+	store_scan_begin_by(scan, table, primary_key(table), lock, keys, nkeys);
+}
+
+void
+store_scan_begin_by(RowScan *scan, const char *table, const char *index, LOCKMODE lock,
+					ScanKey keys, int nkeys)
 {
 	PushActiveSnapshot(GetTransactionSnapshot());
-	scan_begin(scan, table, keys, nkeys, GetActiveSnapshot());
+	scan_begin(scan, table, index, lock, nkeys, GetActiveSnapshot());
+	store_scan_again(scan, keys, nkeys);
+}
+
+void
+store_scan_again(RowScan *scan, ScanKey keys, int nkeys)
+{
+	index_rescan(scan->scan, keys, nkeys, NULL, 0);
+}
+
+bool
+store_scan_at(RowScan *scan, const char *table, ItemPointerData *tid)
+{
+	PushActiveSnapshot(GetTransactionSnapshot());
+	scan->table = table_open(relation_oid(table), RowExclusiveLock);
+	scan->index = NULL;
+	scan->slot = table_slot_create(scan->table, NULL);
+	if (table_tuple_fetch_row_version(scan->table, tid, GetActiveSnapshot(), scan->slot))
+		return true;
+	store_scan_end(scan);
+	return false;
 }
 
 void
@@ -163,6 +207,13 @@ store_scan_next_any(RowScan *scan)
 }
 
 bool
+store_scan_previous_any(RowScan *scan)
+{
+	CHECK_FOR_INTERRUPTS();
+	return index_getnext_slot(scan->scan, BackwardScanDirection, scan->slot);
+}
+
+bool
 store_scan_next(RowScan *scan)
 {
 	while (store_scan_next_any(scan))
@@ -176,6 +227,75 @@ store_scan_next(RowScan *scan)
 	return false;
 }
 
+static void
+concurrent_update(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access due to concurrent update")));
+}
+
+/* As SELECT ... FOR UPDATE [SKIP LOCKED]; the slot then has the latest version. */
+static bool
+scan_lock(RowScan *scan, LockMode mode)
+{
+	ItemPointerData tid = scan->slot->tts_tid;
+	uint8		flags = TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS;
+	TM_FailureData failure;
+
+	if (!IsolationUsesXactSnapshot())
+		flags |= TUPLE_LOCK_FLAG_FIND_LAST_VERSION;
+	switch (table_tuple_lock(scan->table, &tid, GetActiveSnapshot(), scan->slot,
+							 GetCurrentCommandId(false), LockTupleExclusive,
+							 mode == LOCK_SKIP ? LockWaitSkip : LockWaitBlock, flags, &failure))
+	{
+		case TM_Ok:
+			return true;
+		case TM_Updated:
+			concurrent_update();
+			break;
+		case TM_Deleted:
+			if (IsolationUsesXactSnapshot())
+				concurrent_update();
+			break;
+		case TM_WouldBlock:
+		case TM_SelfModified:
+			break;
+		default:
+			elog(ERROR, "unexpected state of a row to be locked");
+	}
+	return false;
+}
+
+bool
+store_find_row(RowScan *scan, const char *table, ScanKey keys, int nkeys, LockMode mode)
+{
+	store_scan_begin(scan, table, mode == LOCK_NONE ? AccessShareLock : RowExclusiveLock,
+					 keys, nkeys);
+	if (store_scan_next_any(scan) && (mode == LOCK_NONE || scan_lock(scan, mode)))
+		return true;
+	store_scan_end(scan);
+	return false;
+}
+
+void
+store_require_absent(const char *table, ScanKey keys, int nkeys)
+{
+	RowScan		scan;
+	bool		found;
+
+	if (!IsolationUsesXactSnapshot())
+		return;
+	PushActiveSnapshot(GetLatestSnapshot());
+	scan_begin(&scan, table, primary_key(table), AccessShareLock, nkeys, GetActiveSnapshot());
+	store_scan_again(&scan, keys, nkeys);
+	found = store_scan_next_any(&scan);
+	scan_end(&scan);
+	PopActiveSnapshot();
+	if (found)
+		concurrent_update();
+}
+
 Datum
 store_scan_value(RowScan *scan, int column)
 {
@@ -187,14 +307,68 @@ store_scan_value(RowScan *scan, int column)
 	return value;
 }
 
-static void
-scan_delete(RowScan *scan)
+/* The version that is at hand, with other values in some columns. */
+static TupleTableSlot *
+changed_row(const RowScan *scan, int n, const int *columns, const Datum *values)
+{
+	TupleTableSlot *old = scan->slot;
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(scan->table), &TTSOpsVirtual);
+	int			natts = slot->tts_tupleDescriptor->natts;
+
+	slot_getallattrs(old);
+	memcpy(slot->tts_values, old->tts_values, natts * sizeof(Datum));
+	memcpy(slot->tts_isnull, old->tts_isnull, natts * sizeof(bool));
+	for (int i = 0; i < n; i++)
+	{
+		slot->tts_values[columns[i] - 1] = values[i];
+		slot->tts_isnull[columns[i] - 1] = false;
+	}
+	return ExecStoreVirtualTuple(slot);
+}
+
+ItemPointerData
+store_scan_update(RowScan *scan, int n, const int *columns, const Datum *values)
+{
+	EState	   *estate = CreateExecutorState();
+	MemoryContext caller = MemoryContextSwitchTo(estate->es_query_cxt);
+	TupleTableSlot *slot = changed_row(scan, n, columns, values);
+	ItemPointerData tid;
+	TM_FailureData failure;
+	LockTupleMode mode;
+	CompatUpdateIndexes indexes;
+
+	if (table_tuple_update(scan->table, &scan->slot->tts_tid, slot, GetCurrentCommandId(true),
+						   GetActiveSnapshot(), InvalidSnapshot, true, &failure, &mode,
+						   &indexes) != TM_Ok)
+		concurrent_update();
+	if (compat_any_index(indexes))
+		insert_index_entries(scan->table, slot, estate, true, compat_only_summarizing(indexes));
+	tid = slot->tts_tid;
+	ExecDropSingleTupleTableSlot(slot);
+	MemoryContextSwitchTo(caller);
+	FreeExecutorState(estate);
+	return tid;
+}
+
+static TM_Result
+scan_delete(RowScan *scan, bool wait)
 {
 	TM_FailureData failure;
 
+	return table_tuple_delete(scan->table, &scan->slot->tts_tid, GetCurrentCommandId(true),
+							  GetActiveSnapshot(), InvalidSnapshot, wait, &failure, false);
+}
+
+void
+store_withdraw(const char *table, ScanKey keys, int nkeys)
+{
+	RowScan		scan;
+
+	store_scan_begin(&scan, table, RowExclusiveLock, keys, nkeys);
 	/* If it fails somebody else holds it or it is gone: either will do. */
-	(void) table_tuple_delete(scan->table, &scan->slot->tts_tid, GetCurrentCommandId(true),
-							  GetActiveSnapshot(), InvalidSnapshot, false, &failure, false);
+	if (store_scan_next(&scan))
+		(void) scan_delete(&scan, false);
+	store_scan_end(&scan);
 }
 
 void
@@ -202,9 +376,9 @@ store_delete(const char *table, ScanKey keys, int nkeys)
 {
 	RowScan		scan;
 
-	store_scan_begin(&scan, table, keys, nkeys);
-	if (store_scan_next(&scan))
-		scan_delete(&scan);
+	store_scan_begin(&scan, table, RowExclusiveLock, keys, nkeys);
+	if (store_scan_next_any(&scan) && scan_delete(&scan, true) != TM_Ok)
+		concurrent_update();
 	store_scan_end(&scan);
 }
 
@@ -218,7 +392,8 @@ store_may_exist(const char *table, ScanKey keys, int nkeys, TransactionId *other
 	InitDirtySnapshot(dirty);
 	/* Are set when a row is looked at. */
 	dirty.xmin = dirty.xmax = InvalidTransactionId;
-	scan_begin(&scan, table, keys, nkeys, &dirty);
+	scan_begin(&scan, table, primary_key(table), RowExclusiveLock, nkeys, &dirty);
+	store_scan_again(&scan, keys, nkeys);
 	found = index_getnext_slot(scan.scan, ForwardScanDirection, scan.slot);
 	scan_end(&scan);
 	*other = TransactionIdIsValid(dirty.xmin) ? dirty.xmin : dirty.xmax;
