@@ -178,6 +178,23 @@ signature(const Registration *registration)
 	return text.data;
 }
 
+/*
+ * A task may ask for any function by its name, on any queue: the role that
+ * serves the queue must not be made to run what another has registered.
+ */
+static void
+check_role(const Registration *registration)
+{
+	const char *role = GetUserNameFromId(GetUserId(), false);
+
+	if (strcmp(registration->role_name, role) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("\"%s\" is registered by role \"%s\", not \"%s\"", registration->name,
+						registration->role_name, role),
+				 errhint("Use the task queue that it was registered for.")));
+}
+
 Oid
 function_find(const Registration *registration)
 {
@@ -186,6 +203,7 @@ function_find(const Registration *registration)
 	Oid			function;
 	ListCell   *cell;
 
+	check_role(registration);
 	foreach(cell, registration->argument_types)
 	{
 		int32		typmod;

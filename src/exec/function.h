@@ -14,8 +14,8 @@
 extern void function_resolve(Registration *registration, const char *name);
 
 /*
- * The function of a registration.  Raises an error of class 42 if it is gone or
- * no longer owned by the role that registered it.
+ * The function of a registration.  Raises an error of class 42 if it is gone,
+ * registered by another role than the current one, or no longer owned by it.
  */
 extern Oid	function_find(const Registration *registration);
 
