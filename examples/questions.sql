@@ -14,7 +14,7 @@ ORDER BY (attempt = 3) DESC, attempt DESC, order_id LIMIT 1
 \gset
 \echo 'The history of order' :chosen 'without its workflow tasks; attempts to charge it that failed:' :failures
 SELECT event_id AS id, to_char(event_time, 'HH24:MI:SS.MS') AS "time", event_type,
-	coalesce(attributes ->> 'activityId', attributes ->> 'timerId', attributes ->> 'signalName',
+	coalesce(attributes #>> '{activityType,name}', attributes ->> 'timerId', attributes ->> 'signalName',
 		temporal.decode_payloads(attributes -> 'result') #>> '{}',
 		'attempt ' || (attributes ->> 'attempt') || coalesce(', after: ' || (attributes #>> '{lastFailure,message}'), ''))
 		AS what
