@@ -12,6 +12,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+require "$FindBin::RealBin/include/kill.pl";
+
 my $examples = "$FindBin::RealBin/../../examples/agent";
 my $agents = 6;
 
@@ -63,22 +65,6 @@ sub answered
 	return sql("SELECT count(*) FROM ($answers) a");
 }
 
-# All processes at once.  The dead postmaster may have nobody who reaps it, and
-# would pass for a running one.
-sub kill_server
-{
-	my $postmaster = $node->{_pid};
-	my @pids = ($postmaster, split ' ', `pgrep -P $postmaster`);
-
-	kill 'KILL', @pids;
-	for my $pid (@pids)
-	{
-		select(undef, undef, undef, 0.05) while `ps -o stat= -p $pid` =~ /^[^Z]/;
-	}
-	unlink $node->data_dir . '/postmaster.pid', $node->host . '/.s.PGSQL.' . $node->port . '.lock';
-	$node->_update_pid(0);
-}
-
 # Waits until so many answers are in the history, and pulls the plug.
 sub kill_after
 {
@@ -86,7 +72,7 @@ sub kill_after
 
 	$node->poll_query_until('postgres', "SELECT count(*) >= $count FROM ($answers) a") or die 'the agents are stuck';
 	my $before = answered();
-	kill_server();
+	kill_server($node);
 	$node->start;
 	cmp_ok(answered(), '>=', $before, "no answer of $before is lost by a kill");
 }
