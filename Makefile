@@ -66,7 +66,7 @@ installcheck: export LANG = C.UTF-8
 tmp_check:
 	mkdir -p $@
 
-.PHONY: check-layers test soak fuzz bench demo demo-stop
+.PHONY: check-layers test soak fuzz bench bench-peers demo demo-stop
 check-layers:
 	sh test/layers.sh
 
@@ -86,6 +86,10 @@ fuzz:
 # A table of figures; see bench/run --quick and its other options.
 bench:
 	bench/run
+
+# The same loads on other systems and on this one; see bench/peers --quick.
+bench-peers:
+	bench/peers
 
 # PORT=number: another port than 15432; GRPC_PORT: another than 7233
 demo:
