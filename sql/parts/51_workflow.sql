@@ -287,6 +287,13 @@ AS 'MODULE_PATHNAME', 'temporal_activity_info';
 COMMENT ON FUNCTION temporal.activity_info IS
 'Ids, attempt, heartbeat details of the last attempt, and a key that is the same in all attempts of this activity.';
 
+CREATE FUNCTION temporal.heartbeat(details "any" DEFAULT NULL)
+RETURNS void
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_heartbeat';
+COMMENT ON FUNCTION temporal.heartbeat IS
+'Says that the activity is alive and how far it is, at most 8 kB; others see it at once, the next attempt finds it in activity_info(). An error (query_canceled) if the activity is to end.';
+
 CREATE FUNCTION temporal.complete_later()
 RETURNS text
 LANGUAGE c VOLATILE

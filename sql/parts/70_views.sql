@@ -41,6 +41,14 @@ AS 'MODULE_PATHNAME', 'temporal_decode_kept_events';
 COMMENT ON FUNCTION temporal.decode_kept_events IS
 'The last events of a run that are not stored in temporal.history yet, as rows.';
 
+CREATE FUNCTION temporal.decode_activity(
+	namespace_id uuid, run_id uuid, scheduled_event_id bigint, state bytea)
+RETURNS jsonb
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'temporal_decode_activity';
+COMMENT ON FUNCTION temporal.decode_activity IS
+'The stored state of a pending activity as JSON, with the heartbeat of the function that runs at the moment.';
+
 CREATE FUNCTION temporal.decode_time(microseconds bigint)
 RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -114,13 +122,14 @@ CREATE VIEW temporal.pending_activities WITH (security_invoker = true) AS
 		temporal.decode_time((a.s ->> 'scheduledTime')::bigint) AS scheduled_time,
 		temporal.decode_time((a.s ->> 'startedTime')::bigint) AS started_time,
 		temporal.decode_time((a.s ->> 'heartbeatTime')::bigint) AS last_heartbeat_time,
+		temporal.decode_payloads(a.s -> 'heartbeatDetails') AS heartbeat_details,
 		a.s ->> 'identity' AS worker_identity,
 		a.s #>> '{lastFailure,message}' AS last_failure
 	FROM temporal.pending_activity p
 	JOIN temporal.execution_state s USING (shard, namespace_id, run_id)
 	JOIN temporal.execution x USING (workflow_id, run_id, shard, namespace_id)
 	LEFT JOIN temporal.namespace n ON n.id = p.namespace_id
-	CROSS JOIN LATERAL (SELECT temporal.decode('temporal.internal.ActivityState', p.state) AS s) a
+	CROSS JOIN LATERAL (SELECT temporal.decode_activity(p.namespace_id, p.run_id, p.scheduled_event_id, p.state) AS s) a
 	WHERE x.close_time IS NULL;
 COMMENT ON VIEW temporal.pending_activities IS 'Activities that have not finished.';
 

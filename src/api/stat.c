@@ -17,6 +17,9 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "core/state.h"
+#include "proto/json.h"
+#include "proto/wire.h"
 #include "service/access.h"
 #include "service/service.h"
 #include "wake/process.h"
@@ -28,6 +31,7 @@
 #define RPC_COLUMNS 6
 
 PG_FUNCTION_INFO_V1(temporal_stat_workers);
+PG_FUNCTION_INFO_V1(temporal_decode_activity);
 PG_FUNCTION_INFO_V1(temporal_pollers);
 PG_FUNCTION_INFO_V1(temporal_stat_frontend);
 PG_FUNCTION_INFO_V1(temporal_stat_rpc);
@@ -91,6 +95,29 @@ is_member(const pg_uuid_t *id, List *ids)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * temporal.decode_activity(namespace_id, run_id, scheduled_event_id, state)
+ *
+ * Whoever asks has made the state; heartbeats are for readers only.
+ */
+Datum
+temporal_decode_activity(PG_FUNCTION_ARGS)
+{
+	RunKey key = {0, *PG_GETARG_UUID_P(0), *PG_GETARG_UUID_P(1)};
+	bytea *bytes = PG_GETARG_BYTEA_PP(3);
+	Pbi__ActivityState *state = proto_unpack(&pbi__activity_state__descriptor,
+											 (const uint8 *) VARDATA_ANY(bytes),
+											 VARSIZE_ANY_EXHDR(bytes));
+	Pbi__ActivityState stored = *state;
+	PendingActivity activity = {.scheduled_event_id = PG_GETARG_INT64(2), .state = state};
+
+	service_add_beat(&key, &activity);
+	if (activity.change != ROW_UNCHANGED &&
+		!is_member(&key.namespace_id, service_readable_namespaces()))
+		state = &stored;
+	PG_RETURN_JSONB_P(message_to_json(&state->base, true));
 }
 
 /* temporal.stat_pollers() -- who polled which queue of this database, and when. */

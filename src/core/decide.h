@@ -125,6 +125,8 @@ extern void core_cancel_activity(Transition *transition, PendingActivity *activi
 								 const Pb__Payloads *details, const char *identity);
 extern void core_heartbeat_activity(Transition *transition, PendingActivity *activity,
 									const Pb__Payloads *details);
+extern void core_note_heartbeat(PendingActivity *activity, const Pb__Payloads *details,
+								TimestampTz time);
 extern void core_bind_activity(Transition *transition, PendingActivity *activity,
 							   const SessionId *id);
 extern void core_unbind_activity(Transition *transition, PendingActivity *activity);

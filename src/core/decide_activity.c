@@ -324,13 +324,20 @@ core_cancel_activity(Transition *transition, PendingActivity *activity,
 	core_want_workflow_task(transition);
 }
 
+/* core_note_heartbeat -- it has said so at that time. */
+void
+core_note_heartbeat(PendingActivity *activity, const Pb__Payloads *details, TimestampTz time)
+{
+	activity->state->heartbeat_details = unconstify(Pb__Payloads *, details);
+	activity->state->heartbeat_time = time;
+	row_touch(&activity->change);
+}
+
 void
 core_heartbeat_activity(Transition *transition, PendingActivity *activity,
 						const Pb__Payloads *details)
 {
-	activity->state->heartbeat_details = unconstify(Pb__Payloads *, details);
-	activity->state->heartbeat_time = transition->now;
-	row_touch(&activity->change);
+	core_note_heartbeat(activity, details, transition->now);
 }
 
 /* The attempt is over; the next one begins after "interval". */

@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "exec/task.h"
+#include "exec/heartbeat.h"
 #include "proto/payload.h"
 #include "service/service.h"
 
@@ -53,6 +53,7 @@ fail(const Task *task, Pb__Failure *failure)
 	request.task_token = task->activity->task_token;
 	request.identity = task->identity;
 	request.failure = failure;
+	request.last_heartbeat_details = heartbeat_details(&task->activity->task_token);
 	task_invoke(NULL, "RespondActivityTaskFailed", &request);
 }
 
@@ -62,6 +63,64 @@ activity_task_fail(const Task *task, const ErrorData *error)
 	fail(task, failure_of_error(error));
 }
 
+static void
+cancel(const Task *task)
+{
+	Pb__RespondActivityTaskCanceledRequest request =
+		PB__RESPOND_ACTIVITY_TASK_CANCELED_REQUEST__INIT;
+
+	request.namespace_ = task->queue->namespace_name;
+	request.task_token = task->activity->task_token;
+	request.identity = task->identity;
+	task_invoke(NULL, "RespondActivityTaskCanceled", &request);
+}
+
+/* It has ended because it was told to: nobody waits for what is gone. */
+static void
+answer_stop(const Task *task, BeatStop stop)
+{
+	if (stop == BEAT_CANCELLED)
+		cancel(task);
+	else if (stop == BEAT_RESET)
+		fail(task, task_failure("ActivityReset", "activity was reset"));
+	else if (stop == BEAT_PAUSED)
+		fail(task, task_failure("ActivityPaused", "activity was paused"));
+}
+
+/* Others will complete it, and go on from where it was. */
+static void
+leave(const Task *task)
+{
+	Pb__RecordActivityTaskHeartbeatRequest request =
+		PB__RECORD_ACTIVITY_TASK_HEARTBEAT_REQUEST__INIT;
+
+	request.namespace_ = task->queue->namespace_name;
+	request.task_token = task->activity->task_token;
+	request.identity = task->identity;
+	request.details = heartbeat_details(&task->activity->task_token);
+	if (request.details != NULL)
+		task_invoke(NULL, "RecordActivityTaskHeartbeat", &request);
+	service_leave_activity(&task->activity->task_token);
+}
+
+/* Calls the function, unless it is to end before it has begun; its error. */
+static ErrorData *
+call_activity_function(const Task *task, Call *call, BeatStop *stop)
+{
+	ErrorData  *error = NULL;
+
+	heartbeat_open(task->activity, task->apart);
+	*stop = heartbeat_stop();
+	if (*stop == BEAT_GOES_ON)
+	{
+		error = call_guarded(call);
+		*stop = error != NULL && error->sqlerrcode == ERRCODE_QUERY_CANCELED && !call->timed_out ?
+			heartbeat_stop() : BEAT_GOES_ON;
+	}
+	heartbeat_close();
+	return error;
+}
+
 void
 activity_task_do(const Task *task)
 {
@@ -69,6 +128,7 @@ activity_task_do(const Task *task)
 	Call		call = {.registration = task->registration, .input = activity->input,
 	.activity = activity};
 	ErrorData  *error;
+	BeatStop	stop;
 
 	if (call.registration == NULL)
 	{
@@ -79,17 +139,21 @@ activity_task_do(const Task *task)
 	if (task->timed)
 		call.limit_ms = proto_duration_us(activity->start_to_close_timeout) / 1000;
 	call.shared = task->shared;
-	error = call_guarded(&call);
+	error = call_activity_function(task, &call, &stop);
 	/* A collision says nothing of the function: once more, in better company. */
 	if (error != NULL && !task->apart && !call.timed_out && failure_class(error) == ERROR_AGAIN)
 		ReThrowError(error);
-	if (call.timed_out)
+	if (stop != BEAT_GOES_ON)
+		answer_stop(task, stop);
+	else if (heartbeat_is_silent() && error != NULL)
+		fail(task, task_failure("Heartbeat", "activity function did not heartbeat in time"));
+	else if (call.timed_out)
 		fail(task, task_failure("StartToClose", psprintf("activity function did not return within %d ms",
 														 (int) call.limit_ms)));
 	else if (error != NULL)
 		activity_task_fail(task, error);
 	else if (call.left)
-		service_leave_activity(&activity->task_token);
+		leave(task);
 	else
 		complete(task, call.result);
 }

@@ -4,8 +4,9 @@
  *
  * A call is a subtransaction.  It ends when the function takes longer than it
  * may: a timer then cancels the statement, as somebody with pg_cancel_backend()
- * would, and again if the function goes on.  In a process of ours nothing that
- * the function made for its session is left for the next one.
+ * would, and again if the function goes on.  So it ends an activity that is told
+ * to.  In a process of ours nothing that the function made for its session is
+ * left for the next one.
  */
 #include "postgres.h"
 
@@ -15,6 +16,7 @@
 #include "commands/prepare.h"
 #include "commands/sequence.h"
 #include "exec/function.h"
+#include "exec/heartbeat.h"
 #include "exec/rehearse.h"
 #include "exec/task.h"
 #include "miscadmin.h"
@@ -32,9 +34,13 @@
  */
 #define SHARED_LOCK_TIMEOUT_MS 50
 
+/* How soon an activity that is to end hears it. */
+#define HEAR_MS 100
+
 static bool busy = false;
 static Call *activity_current = NULL;
 static volatile sig_atomic_t timed_out = false;
+static volatile sig_atomic_t stopped = false;
 
 bool
 call_is_busy(void)
@@ -46,6 +52,18 @@ const Pb__PollActivityTaskQueueResponse *
 call_activity(void)
 {
 	return activity_current != NULL ? activity_current->activity : NULL;
+}
+
+const Pb__PollActivityTaskQueueResponse *
+call_require_activity(const char *function)
+{
+	const Pb__PollActivityTaskQueueResponse *activity = call_activity();
+
+	if (activity == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("temporal.%s() can only be called by an activity function", function)));
+	return activity;
 }
 
 void
@@ -65,44 +83,69 @@ call_leave_activity(void)
 static void
 cancel_statement(void)
 {
-	timed_out = true;
 	QueryCancelPending = true;
 	InterruptPending = true;
 	SetLatch(MyLatch);
 }
 
-/* The timer of the calls of this process. */
-static TimeoutId
-call_timer(void)
+static void
+time_out(void)
 {
-	static bool registered = false;
-	static TimeoutId timer;
-
-	if (!registered)
-		timer = RegisterTimeout(USER_TIMEOUT, cancel_statement);
-	registered = true;
-	return timer;
+	timed_out = true;
+	cancel_statement();
 }
 
 static void
-start_timer(int64 limit_ms)
+hear(void)
 {
-	int			ms = (int) Min(limit_ms, INT_MAX);
+	if (!heartbeat_hear())
+		return;
+	stopped = true;
+	cancel_statement();
+}
 
-	timed_out = false;
+/* The timers of the calls of this process. */
+static TimeoutId limit_timer;
+static TimeoutId hear_timer;
+
+static void
+make_timers(void)
+{
+	static bool registered = false;
+
+	if (registered)
+		return;
+	limit_timer = RegisterTimeout(USER_TIMEOUT, time_out);
+	hear_timer = RegisterTimeout(USER_TIMEOUT, hear);
+	registered = true;
+}
+
+static void
+start_timer_every(TimeoutId timer, int ms)
+{
+	enable_timeout_every(timer, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms), ms);
+}
+
+static void
+start_timers(int64 limit_ms)
+{
+	timed_out = stopped = false;
+	make_timers();
 	if (limit_ms > 0)
-		enable_timeout_every(call_timer(),
-							 TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms), ms);
+		start_timer_every(limit_timer, (int) Min(limit_ms, INT_MAX));
+	if (heartbeat_listens())
+		start_timer_every(hear_timer, HEAR_MS);
 }
 
 /* A cancel that came too late to be noticed is not for others. */
 static void
-stop_timer(int64 limit_ms)
+stop_timers(int64 limit_ms)
 {
-	if (limit_ms <= 0)
-		return;
-	disable_timeout(call_timer(), false);
-	if (timed_out)
+	if (limit_ms > 0)
+		disable_timeout(limit_timer, false);
+	if (heartbeat_listens())
+		disable_timeout(hear_timer, false);
+	if (timed_out || stopped)
 		QueryCancelPending = false;
 }
 
@@ -183,7 +226,7 @@ call_body(void *arg)
 static bool
 is_real_cancel(const ErrorData *error, const Pass *pass)
 {
-	return failure_class(error) == ERROR_ENDS && !timed_out && MyBackendType != B_BG_WORKER &&
+	return failure_class(error) == ERROR_ENDS && !timed_out && !stopped && MyBackendType != B_BG_WORKER &&
 		(pass == NULL || pass->stop == STOP_NONE || strstr(error->message, pass->reason) == NULL);
 }
 
@@ -193,9 +236,9 @@ call_limited(void (*body) (void *arg), void *arg, int64 limit_ms, bool *timed_ou
 	ErrorData  *error;
 
 	busy = true;
-	start_timer(limit_ms);
+	start_timers(limit_ms);
 	error = xact_guard(body, arg);
-	stop_timer(limit_ms);
+	stop_timers(limit_ms);
 	busy = false;
 	*timed_out_here = error != NULL && timed_out && error->sqlerrcode == ERRCODE_QUERY_CANCELED;
 	return error;

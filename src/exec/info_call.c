@@ -135,24 +135,11 @@ temporal_workflow_info(PG_FUNCTION_ARGS)
 	PG_RETURN_JSONB_P(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
 }
 
-/* The activity that calls. */
-static const Pb__PollActivityTaskQueueResponse *
-require_activity(const char *function)
-{
-	const Pb__PollActivityTaskQueueResponse *task = call_activity();
-
-	if (task == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("temporal.%s() can only be called by an activity function", function)));
-	return task;
-}
-
 /* temporal.complete_later() returns text: the token to complete it with */
 Datum
 temporal_complete_later(PG_FUNCTION_ARGS)
 {
-	const Pb__PollActivityTaskQueueResponse *task = require_activity("complete_later");
+	const Pb__PollActivityTaskQueueResponse *task = call_require_activity("complete_later");
 
 	call_leave_activity();
 	PG_RETURN_TEXT_P(cstring_to_text(base64_encode(task->task_token.data, task->task_token.len)));
@@ -166,7 +153,7 @@ temporal_complete_later(PG_FUNCTION_ARGS)
 Datum
 temporal_activity_info(PG_FUNCTION_ARGS)
 {
-	const Pb__PollActivityTaskQueueResponse *task = require_activity("activity_info");
+	const Pb__PollActivityTaskQueueResponse *task = call_require_activity("activity_info");
 	JsonbParseState *state = NULL;
 
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);

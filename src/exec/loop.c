@@ -19,6 +19,7 @@
 #include "storage/proc.h"
 #include "store/xact.h"
 #include "utils/memutils.h"
+#include "wake/wake.h"
 
 #define BATCH_US (20 * 1000)
 /* Readers pay for each subtransaction beyond 64. */
@@ -123,6 +124,20 @@ fill(Loop *loop, Batch *batch, int max_tasks)
 	}
 }
 
+/*
+ * Before the commit after which a task is done apart: what else there is or
+ * comes meanwhile is for others, also where we were woken for it.
+ */
+static void
+be_absent(const Loop *loop)
+{
+	ListCell   *cell;
+
+	loop->transaction->absent();
+	foreach(cell, loop->queues)
+		wake_mark_queue(((const ServiceQueue *) lfirst(cell))->queue_id);
+}
+
 /* Takes one task and commits that, then does it. */
 static int
 turn_apart(Loop *loop)
@@ -141,6 +156,8 @@ turn_apart(Loop *loop)
 		loop->held |= task.held;
 	}
 	loop->apart = taken ? loop->apart - 1 : 0;
+	if (taken)
+		be_absent(loop);
 	if (loop->transaction->commit() != NULL || !taken)
 		return 0;
 	finish_apart(loop, &task);
@@ -154,6 +171,8 @@ turn_batch(Loop *loop, int max_tasks)
 
 	fill(loop, &batch, max_tasks);
 	loop->held = batch.held;
+	if (batch.apart != NULL)
+		be_absent(loop);
 	if (loop->transaction->commit() != NULL)
 	{
 		loop->apart = batch.done + 1;

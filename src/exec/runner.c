@@ -8,7 +8,8 @@
  * activity writes is there if and only if its completion is.
  *
  * An activity with effects elsewhere must be known to have begun before it
- * does: for those taking the task is committed first.
+ * does, and so must one whose heartbeats are watched: for those taking the task
+ * is committed first.
  */
 #include "postgres.h"
 
@@ -30,10 +31,18 @@ typedef struct Job
 
 /* Has it effects that a rollback does not undo? */
 static bool
-must_be_apart(const Task *task)
+has_outside_effects(const Task *task)
 {
 	return task->activity != NULL && task->registration != NULL &&
 		!task->registration->transactional && mock_find(task->registration->name) == NULL;
+}
+
+/* Must others know that it has begun?  So they must to time it out by its heartbeats. */
+static bool
+must_be_apart(const Task *task)
+{
+	return has_outside_effects(task) ||
+		(task->activity != NULL && proto_duration_us(task->activity->heartbeat_timeout) > 0);
 }
 
 static void
@@ -44,14 +53,14 @@ do_job(void *arg)
 	job->outcome = RUN_NOTHING;
 	if (!task_take(&job->task))
 		return;
-	job->outcome = must_be_apart(&job->task) ? RUN_APART : RUN_DONE;
-	if (job->outcome == RUN_DONE)
-		task_do(&job->task);
-	else if (!job->batch->timed)
+	job->outcome = job->batch->timed && must_be_apart(&job->task) ? RUN_APART : RUN_DONE;
+	if (!job->batch->timed && has_outside_effects(&job->task))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("activity \"%s\" is not transactional", job->task.registration->name),
 				 errhint("CALL temporal.run() runs it; in a test, temporal.mock_activity() stands in for it.")));
+	if (job->outcome == RUN_DONE)
+		task_do(&job->task);
 }
 
 /* It is as if it had not been taken: not an attempt that has failed. */

@@ -42,6 +42,7 @@ typedef struct LoopTransaction
 	bool		(*begin) (const char *activity);	/* false: not now */
 	ErrorData  *(*commit) (void);	/* its error, or NULL */
 	ErrorData  *(*attempt) (void (*body) (void *arg), void *arg);	/* in one of its own */
+	void		(*absent) (void);	/* it will do nothing else for maybe long */
 } LoopTransaction;
 
 typedef struct Loop

@@ -42,6 +42,9 @@ extern bool call_is_busy(void);
 /* The activity that is under way, or NULL. */
 extern const Pb__PollActivityTaskQueueResponse *call_activity(void);
 
+/* The same, an error if there is none: "function" is for activities only. */
+extern const Pb__PollActivityTaskQueueResponse *call_require_activity(const char *function);
+
 /* Somebody else will answer for it; an error if it must answer itself. */
 extern void call_leave_activity(void);
 

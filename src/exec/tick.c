@@ -119,7 +119,12 @@ run_attempt(void (*body) (void *arg), void *arg)
 	return error != NULL ? error : commit_error;
 }
 
-static const LoopTransaction run_transaction = {run_begin, run_commit, run_attempt};
+static void
+run_absent(void)
+{
+}
+
+static const LoopTransaction run_transaction = {run_begin, run_commit, run_attempt, run_absent};
 
 /* One batch of timers, retries and effects. */
 static int

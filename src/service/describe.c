@@ -193,6 +193,8 @@ service_describe_workflow_execution(ServiceCall *call, const void *message)
 	store_load_activities(state);
 	response->pending_activities = palloc((list_length(state->activities) + 1) * sizeof(void *));
 	foreach(cell, state->activities)
+		service_add_beat(&state->key, lfirst(cell));
+	foreach(cell, state->activities)
 		response->pending_activities[response->n_pending_activities++] =
 			describe_activity(lfirst(cell));
 	return &response->base;

@@ -206,6 +206,13 @@ HANDLER(list_search_attributes);
 /* respond_activity.c, for functions that are answered for later */
 extern void service_leave_activity(const ProtobufCBinaryData *token);
 
+/* beat.c, for those that run here */
+extern BeatAttempt service_attempt(const ProtobufCBinaryData *token);
+extern BeatStop service_attempt_stop(const BeatAttempt *attempt);
+extern void service_add_beat(const RunKey *key, PendingActivity *activity);
+extern void service_watch_beat(const RunKey *key, PendingActivity *activity, TimestampTz now,
+							   bool session_gone);
+
 /* poll.c, for procedures that wait */
 typedef enum QueueContent
 {

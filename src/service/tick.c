@@ -103,9 +103,13 @@ fire_siblings(const ServiceCall *call, const TimerRow *timer, Transition *transi
 		const TimerRow *sibling = lfirst(cell);
 		PendingActivity *activity = store_load_activity(transition->state, sibling->event_id,
 														LOCK_SKIP);
+		bool		gone;
 
-		if (activity != NULL && fire_one(sibling, transition, activity, session_gone(activity->state->session)))
-			over = true;
+		if (activity == NULL)
+			continue;
+		gone = session_gone(activity->state->session);
+		service_watch_beat(&sibling->key, activity, call->now, gone);
+		over |= fire_one(sibling, transition, activity, gone);
 	}
 	return over;
 }
@@ -136,6 +140,7 @@ fire_activity(ServiceCall *call, const TimerRow *timer)
 		return ITEM_DONE;
 	}
 	gone = session_gone(activity->state->session);
+	service_watch_beat(&timer->key, activity, call->now, gone);
 	ends = gone || core_activity_has_timeouts(activity, call->now);
 	if (ends)
 	{

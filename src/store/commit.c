@@ -132,9 +132,37 @@ write_state(const ExecutionState *state)
 	place_note(&state->key, &tid);
 }
 
-static void
-write_activity(const ExecutionState *state, const PendingActivity *activity)
+/* store_attempt_stop -- why the attempt that ran last is to end. */
+BeatStop
+store_attempt_stop(const PendingActivity *activity)
 {
+	const Pbi__ActivityState *detail = activity->state;
+
+	if (activity->change == ROW_DELETED || !detail->started)
+		return BEAT_GONE;
+	if (detail->cancel_requested_event_id != 0)
+		return BEAT_CANCELLED;
+	if (detail->reset_requested)
+		return BEAT_RESET;
+	return detail->pause != NULL ? BEAT_PAUSED : BEAT_GOES_ON;
+}
+
+/* It hears so, if it runs in this server. */
+static void
+mark_stop(const Transition *transition, const PendingActivity *activity)
+{
+	BeatStop	stop = store_attempt_stop(activity);
+
+	if (stop != BEAT_GOES_ON)
+		beat_mark_stop(&transition->state->key.run_id, activity->scheduled_event_id,
+					   transition->now, stop);
+}
+
+static void
+write_activity(const Transition *transition, const PendingActivity *activity)
+{
+	const ExecutionState *state = transition->state;
+
 	if (activity->change == ROW_INSERTED)
 	{
 		Datum		values[] = {
@@ -150,6 +178,8 @@ write_activity(const ExecutionState *state, const PendingActivity *activity)
 		store_update_activity(&state->key, activity);
 	else if (activity->change == ROW_DELETED)
 		store_delete_activity(&state->key, activity->scheduled_event_id);
+	if (activity->change == ROW_UPDATED || activity->change == ROW_DELETED)
+		mark_stop(transition, activity);
 }
 
 static void
@@ -233,7 +263,7 @@ write_pending(const Transition *transition)
 	{
 		foreach(cell, state->activities)
 			if ((((PendingActivity *) lfirst(cell))->change == ROW_DELETED) == (pass == 0))
-				write_activity(state, lfirst(cell));
+				write_activity(transition, lfirst(cell));
 		foreach(cell, state->timers)
 			if ((((PendingTimer *) lfirst(cell))->change == ROW_DELETED) == (pass == 0))
 				write_timer_row(state, lfirst(cell));
@@ -494,6 +524,7 @@ store_commit(Transition *transition)
 	if (transition->closed)
 	{
 		clear_pending(transition);
+		beat_mark_stop(&state->key.run_id, 0, DT_NOEND, BEAT_GONE);
 		wake_mark_closed(ident_run_hash(&state->key.run_id));
 	}
 	write_visibility(transition);
@@ -509,7 +540,7 @@ store_commit(Transition *transition)
 void
 store_commit_activity(Transition *transition, PendingActivity *activity)
 {
-	write_activity(transition->state, activity);
+	write_activity(transition, activity);
 	if (transition->search_attributes != NIL)
 		update_attributes(transition);
 	write_tasks(transition);

@@ -18,6 +18,7 @@
 
 #include "core/transition.h"
 #include "proto/activity.pb-c.h"
+#include "wake/beat.h"
 
 /* ---- plan.c: entering, leaving ---- */
 
@@ -250,6 +251,7 @@ extern void store_delete_registration(const Registration *registration);
  */
 extern void store_commit(Transition *transition);
 extern void store_commit_activity(Transition *transition, PendingActivity *activity);
+extern BeatStop store_attempt_stop(const PendingActivity *activity);
 
 /* ---- replay.c ---- */
 

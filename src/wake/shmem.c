@@ -39,6 +39,7 @@ wake_shmem_request(void)
 	RequestAddinShmemSpace(mul_size(capacity(), sizeof(Queue)));
 	RequestAddinShmemSpace(mul_size(capacity(), sizeof(Poller)));
 	RequestAddinShmemSpace(sizeof(LostClaims));
+	RequestAddinShmemSpace(sizeof(BeatTable));
 	RequestAddinShmemSpace(WAKE_DATABASES * sizeof(DatabaseSlot));
 	RequestAddinShmemSpace(sizeof(ProcessTable));
 
@@ -46,6 +47,7 @@ wake_shmem_request(void)
 	RequestNamedLWLockTranche("TemporalQueue", WAKE_PARTITIONS);
 	RequestNamedLWLockTranche("TemporalPoller", WAKE_PARTITIONS);
 	RequestNamedLWLockTranche("TemporalClaim", 1);
+	RequestNamedLWLockTranche("TemporalBeat", 1);
 	RequestNamedLWLockTranche("TemporalProcess", 1);
 
 	xact_register();
@@ -77,6 +79,20 @@ initialise_queues(void)
 	MemSet(wake_shared.queues, 0, wake_shared.capacity * sizeof(Queue));
 	MemSet(wake_shared.pollers, 0, wake_shared.capacity * sizeof(Poller));
 	wake_shared.lost_claims->count = 0;
+}
+
+static void
+initialise_beats(void)
+{
+	BeatTable *table = wake_shared.beats;
+
+	MemSet(table, 0, sizeof(BeatTable));
+	pg_atomic_init_u32(&table->running, 0);
+	for (int i = 0; i < WAKE_BEATS; i++)
+	{
+		table->slots[i].proc = -1;
+		pg_atomic_init_u32(&table->slots[i].stop, BEAT_GOES_ON);
+	}
 }
 
 static void
@@ -127,6 +143,7 @@ wake_shmem_startup(void)
 	wake_shared.pollers =
 		ShmemInitStruct("temporal pollers", wake_shared.capacity * sizeof(Poller), &found);
 	wake_shared.lost_claims = ShmemInitStruct("temporal lost claims", sizeof(LostClaims), &found);
+	wake_shared.beats = ShmemInitStruct("temporal beats", sizeof(BeatTable), &found);
 	wake_shared.databases =
 		ShmemInitStruct("temporal databases", WAKE_DATABASES * sizeof(DatabaseSlot), &found);
 	wake_shared.processes = ShmemInitStruct("temporal processes", sizeof(ProcessTable), &found);
@@ -135,6 +152,7 @@ wake_shmem_startup(void)
 	wake_shared.queue_locks = GetNamedLWLockTranche("TemporalQueue");
 	wake_shared.poller_locks = GetNamedLWLockTranche("TemporalPoller");
 	wake_shared.claim_lock = &GetNamedLWLockTranche("TemporalClaim")->lock;
+	wake_shared.beat_lock = &GetNamedLWLockTranche("TemporalBeat")->lock;
 	wake_shared.process_lock = &GetNamedLWLockTranche("TemporalProcess")->lock;
 
 	/* They are made together, so the last answer holds for all of them. */
@@ -142,6 +160,7 @@ wake_shmem_startup(void)
 	{
 		initialise_waiters();
 		initialise_queues();
+		initialise_beats();
 		initialise_databases();
 		initialise_processes();
 	}

@@ -5,9 +5,9 @@
  * Locks, all of them leaves (nothing is allocated, raised or waited for under
  * one, and at most one is held): TemporalWaiter guards the waiters and their
  * chains, TemporalQueue (partitioned) the queues, TemporalPoller
- * (partitioned) the pollers, TemporalClaim the lost claims, TemporalProcess
- * workers, holds, pokes and who owns a DatabaseSlot.  What may be read by
- * anyone at any time is atomic.
+ * (partitioned) the pollers, TemporalClaim the lost claims, TemporalBeat the
+ * activities that run here, TemporalProcess workers, holds, pokes and who owns
+ * a DatabaseSlot.  What may be read by anyone at any time is atomic.
  */
 #ifndef TEMPORAL_WAKE_SHMEM_H
 #define TEMPORAL_WAKE_SHMEM_H
@@ -16,6 +16,7 @@
 #include "storage/condition_variable.h"
 #include "storage/lwlock.h"
 
+#include "wake/beat.h"
 #include "wake/process.h"
 #include "wake/wake.h"
 
@@ -26,6 +27,7 @@
 #define WAKE_PROCESSES 256
 #define WAKE_HOLDS 32
 #define WAKE_SERVERS 64 /* processes that subscribe */
+#define WAKE_BEATS 64   /* processes that run activities which can be heard */
 
 #define NO_BOUND PG_INT64_MIN
 
@@ -105,6 +107,22 @@ typedef struct LostClaims
 	LostClaim claims[WAKE_LOST_CLAIMS];
 } LostClaims;
 
+/* A process that runs activities, and the latest of them. */
+typedef struct BeatSlot
+{
+	int proc;     /* -1: free */
+	Oid database; /* InvalidOid: it tells of nothing */
+	bool running;
+	pg_atomic_uint32 stop; /* a BeatStop */
+	Beat beat;
+} BeatSlot;
+
+typedef struct BeatTable
+{
+	pg_atomic_uint32 running; /* how many slots do; read without the lock */
+	BeatSlot slots[WAKE_BEATS];
+} BeatTable;
+
 /* A database that has, or is believed to have, the extension. */
 typedef struct DatabaseSlot
 {
@@ -153,12 +171,14 @@ typedef struct WakeShared
 	Queue *queues;
 	Poller *pollers;
 	LostClaims *lost_claims;
+	BeatTable *beats;
 	DatabaseSlot *databases;
 	ProcessTable *processes;
 	LWLock *waiter_lock;
 	LWLockPadded *queue_locks;
 	LWLockPadded *poller_locks;
 	LWLock *claim_lock;
+	LWLock *beat_lock;
 	LWLock *process_lock;
 } WakeShared;
 
@@ -189,6 +209,9 @@ extern void flush_attach(Oid database, bool attached);
 
 /* claim.c */
 extern void claim_lost(const WakeClaim *claim);
+
+/* beat.c */
+extern void beat_tell(const pg_uuid_t *run_id, int64 event_id, TimestampTz before, BeatStop stop);
 
 /* process.c */
 extern bool process_any_slot(Oid database, bool live);

@@ -8,8 +8,8 @@
  * memory and sets latches.  After PREPARE nobody will tell us of the commit,
  * so the keeper sweeps often until no such transaction is left.
  *
- * A subtransaction that rolls back takes its claims with it, but leaves its
- * marks: those cause a wake-up in vain.
+ * A subtransaction that rolls back takes its claims and stops with it, but
+ * leaves its marks: those cause a wake-up in vain.
  */
 #include "postgres.h"
 
@@ -46,6 +46,16 @@ typedef struct NotedClaim
 	WakeClaim claim;
 } NotedClaim;
 
+/* Attempts that are to end; see beat_mark_stop(). */
+typedef struct MarkedStop
+{
+	SubTransactionId subid;
+	pg_uuid_t run_id;
+	int64 event_id;
+	TimestampTz before;
+	BeatStop stop;
+} MarkedStop;
+
 /* An array in TopTransactionContext that grows. */
 typedef struct Array
 {
@@ -57,6 +67,7 @@ typedef struct Array
 static Array marks;
 static Array bound_claims;
 static Array noted_claims;
+static Array stops;
 static WakeBlame blame_now = WAKE_BLAME_EACH;
 static TimestampTz earliest_due = DT_NOEND;
 static bool sweep_wanted = false;
@@ -174,6 +185,21 @@ wake_mark_sweep(void)
 	wake_mark_due(DT_NOBEGIN);
 }
 
+void
+beat_mark_stop(const pg_uuid_t *run_id, int64 event_id, TimestampTz before, BeatStop stop)
+{
+	MarkedStop *mark;
+
+	if (!wake_available())
+		return;
+	mark = array_add(&stops, sizeof(MarkedStop));
+	mark->subid = GetCurrentSubTransactionId();
+	mark->run_id = *run_id;
+	mark->event_id = event_id;
+	mark->before = before;
+	mark->stop = stop;
+}
+
 /* xact_note_bound -- a claim of a queue has begun. */
 void
 xact_note_bound(uint64 queue_id, int64 bound)
@@ -262,13 +288,26 @@ undo_claims(SubTransactionId subid)
 		database_lower_due(MyDatabaseId, DT_NOBEGIN);
 }
 
+/* Unlike a wake-up in vain, a stop in vain does harm. */
+static void
+undo_stops(SubTransactionId subid)
+{
+	const MarkedStop *items = stops.items;
+
+	while (stops.count > 0 && items[stops.count - 1].subid >= subid)
+		stops.count--;
+}
+
 /* Wakes whom the marks concern; nothing in here may fail. */
 static void
 wake_marked(void)
 {
 	Mark *items = marks.items;
 	BoundClaim *bounds = bound_claims.items;
+	MarkedStop *marked = stops.items;
 
+	for (int i = 0; i < stops.count; i++)
+		beat_tell(&marked[i].run_id, marked[i].event_id, marked[i].before, marked[i].stop);
 	for (int i = 0; i < bound_claims.count; i++)
 		queue_end_claim(bounds[i].queue_id);
 	for (int i = 0; i < marks.count; i++)
@@ -295,6 +334,7 @@ forget(void)
 	MemSet(&marks, 0, sizeof(Array));
 	MemSet(&bound_claims, 0, sizeof(Array));
 	MemSet(&noted_claims, 0, sizeof(Array));
+	MemSet(&stops, 0, sizeof(Array));
 	earliest_due = DT_NOEND;
 	sweep_wanted = false;
 }
@@ -328,8 +368,10 @@ on_xact(XactEvent event, void *arg)
 static void
 on_subxact(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
 {
-	if (event == SUBXACT_EVENT_ABORT_SUB)
-		undo_claims(subid);
+	if (event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	undo_claims(subid);
+	undo_stops(subid);
 }
 
 /* xact_register -- called once, before any process is forked. */

@@ -68,8 +68,6 @@ attempt(void (*body)(void *arg), void *arg)
 	return worker_try(attempt_body, &to);
 }
 
-static const LoopTransaction transaction = {worker_begin, commit, attempt};
-
 /* ---- waiting ---- */
 
 static uint64
@@ -94,6 +92,8 @@ stop_waiting(void)
 		wake_unregister();
 	registered = 0;
 }
+
+static const LoopTransaction transaction = {worker_begin, commit, attempt, stop_waiting};
 
 /* Waits for all of our queues; false if we did already. */
 static bool

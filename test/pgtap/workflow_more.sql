@@ -63,6 +63,29 @@ CREATE FUNCTION shop.lost() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN tem
 SELECT temporal.register_workflow('shop.lost') \g /dev/null
 SELECT is(t.launch('lost'), 'TF001 workflow "lost" failed: there is no handle 7', 'a handle must exist');
 
+\echo # heartbeats
+
+CREATE FUNCTION shop.climb(top integer) RETURNS text LANGUAGE plpgsql AS
+$$
+DECLARE
+	reached integer := coalesce((temporal.activity_info() ->> 'heartbeat_details')::integer, 0) + 1;
+BEGIN
+	PERFORM temporal.heartbeat(reached);
+	IF reached < top THEN RAISE EXCEPTION 'tired at %', reached; END IF;
+	RETURN 'top after ' || (temporal.activity_info() ->> 'attempt');
+END
+$$;
+CREATE FUNCTION shop.hike() RETURNS text LANGUAGE plpgsql AS
+$$ BEGIN RETURN temporal.execute_activity('climb', 3, heartbeat_timeout => '1 minute', result => ''::text); END $$;
+CREATE FUNCTION shop.loiter() RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM temporal.heartbeat(); RETURN ''; END $$;
+SELECT temporal.register_activity('shop.climb'), temporal.register_workflow('shop.hike'), temporal.register_workflow('shop.loiter') \g /dev/null
+SELECT t.launch('hike') \g /dev/null
+SELECT is(heartbeat_details, '1', 'a failed attempt leaves its details') FROM temporal.pending_activities WHERE workflow_id = 'hike';
+SELECT t.skip('1 minute'), t.skip('1 minute') \g /dev/null
+SELECT is(t.outcome('hike'), '"top after 3"', 'the next one begins there, also in tick()');
+SELECT is(t.launch('loiter'), 'TF001 workflow "loiter" failed: temporal.heartbeat() can only be called by an activity function', 'workflows have no heartbeat');
+SELECT t.check('hike');
+
 \echo # cancellation
 
 CREATE FUNCTION shop.patient(how text) RETURNS text LANGUAGE plpgsql AS

@@ -105,6 +105,25 @@ is(sql(q{SELECT string_agg(temporal.workflow_result(workflow_id) #>> '{}', ', ' 
 like($waiter->query('SELECT 1'), qr/charged w1/, 'who waits for the result gets it');
 $_->quit for ($worker, $waiter);
 
+note 'an activity with heartbeats';
+
+sql(q{
+	CREATE FUNCTION faint() RETURNS text LANGUAGE plpgsql AS $$
+	BEGIN
+		IF temporal.activity_info() -> 'heartbeat_details' = 'null' THEN
+			PERFORM temporal.heartbeat('halfway'::text);
+			PERFORM pg_sleep(600);
+		END IF;
+		RETURN temporal.activity_info() ->> 'heartbeat_details';
+	END $$;
+	CREATE FUNCTION nurse() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN temporal.execute_activity('faint', result => ''::text); END $$;
+	SELECT temporal.register_activity('faint', heartbeat_timeout => '500 ms', initial_interval => '1 ms'), temporal.register_workflow('nurse');
+	SELECT temporal.start_workflow('nurse', workflow_id => 'nurse')});
+run_until(q{SELECT status = 'Completed' FROM temporal.workflows WHERE workflow_id = 'nurse'}, 'it watches its heartbeat timeout itself');
+is(sql(q{SELECT temporal.workflow_result('nurse')}), '"halfway"', 'and the next attempt goes on from there');
+is(sql(q{SELECT attributes #>> '{lastFailure,message}' FROM temporal.history('nurse') WHERE event_type = 'ActivityTaskStarted'}),
+	'activity function did not heartbeat in time', 'which is why it failed');
+
 note 'the rest';
 
 sql(q{SELECT temporal.start_workflow('t', '0', 'claimed', 'shop')});

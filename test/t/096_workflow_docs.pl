@@ -44,6 +44,11 @@ my @checks = (
 		sql(q{CREATE FUNCTION fulfil_new(order_id bigint) RETURNS text LANGUAGE sql AS $$ SELECT 'at once' $$});
 	} ],
 	[ q{register_workflow('greet')}, sub { like(result('greet', q{'1'}), qr/^"Dear Ada, it is 20\d\d"$/, 'what is read by a step') } ],
+	[ q{register_activity('import_orders'}, sub {
+		sql(q{CREATE FUNCTION import_all() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN temporal.execute_activity('import_orders', 'f'::text, result => 0::bigint); END $$;
+			SELECT temporal.register_workflow('import_all')});
+		is(result('import_all', 'NULL'), '1000', 'a long activity');
+	} ],
 	[ q{replay('fulfil_new'}, sub {
 		like($_[0], qr/^order-42\|it has ended with CompleteWorkflowExecution, and the history has event \d+, ActivityTaskScheduled "charge_card"/m,
 			'a function that does not fit is found out');
