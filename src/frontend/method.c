@@ -104,7 +104,11 @@ method_check(Call *call)
 	return false;
 }
 
-/* method_answer_health -- this process answers, so it is well. */
+/*
+ * method_answer_health -- this process answers, so it is well.
+ *
+ * Runs outside of any transaction, where nothing may be raised.
+ */
 void
 method_answer_health(Call *call)
 {
@@ -118,6 +122,12 @@ method_answer_health(Call *call)
 	if (problem)
 	{
 		refuse(call, code, problem);
+		return;
+	}
+	problem = wire_check(&pb__health_check_request__descriptor, data, len);
+	if (problem)
+	{
+		refuse(call, GRPC_INVALID_ARGUMENT, psprintf("invalid HealthCheckRequest: %s", problem));
 		return;
 	}
 	request = proto_unpack(&pb__health_check_request__descriptor, data, len);
