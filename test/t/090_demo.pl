@@ -80,8 +80,19 @@ is(ask('SELECT count(*) FROM temporal.status()'), '0', 'no problems');
 ($status, $output, $error) = demo('--installed', '--port', 'none', '--grpc-port', 'none');
 like($error, qr/the demo is there already/, 'there is one at a time');
 
+my $model = -e "$folder/demo/model.pid" ? slurp_file("$folder/demo/model.pid") : '';
 ($status) = demo('stop');
 ok($status, 'it can be stopped');
+SKIP: {
+	skip 'PL/Python is not installed', 1 unless $model;
+	chomp $model;
+	for (1 .. $PostgreSQL::Test::Utils::timeout_default * 10)
+	{
+		last unless `ps -o args= -p $model` =~ /model\.py/;
+		select(undef, undef, undef, 0.1);
+	}
+	unlike(`ps -o args= -p $model`, qr/model\.py/, 'with the model');
+}
 ok(!-e "$folder/demo", 'and is gone');
 
 done_testing();
