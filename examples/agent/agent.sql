@@ -48,8 +48,8 @@ CREATE TABLE agent.refund (
 
 -- ---- activities ----
 
--- Asks the model, and has it say when to come back.  A model that hangs runs
--- into the timeout of the activity, which the statement in the loop notices.
+-- Asks the model, and has it say when to come back.  While it thinks we say that
+-- we are alive; there we hear, too, that the time is over or nobody waits.
 CREATE FUNCTION agent.ask_model(messages jsonb) RETURNS jsonb
 LANGUAGE plpython3u AS $$
 import http.client, select
@@ -60,7 +60,7 @@ connection = http.client.HTTPConnection("127.0.0.1", port)
 try:
     connection.request("POST", "/", messages.encode(), {"Idempotency-Key": key})
     while not select.select([connection.sock], [], [], 0.1)[0]:
-        plpy.execute("SELECT 1")
+        plpy.execute("SELECT temporal.heartbeat()")
     response = connection.getresponse()
     answer = response.read().decode()
 finally:
