@@ -314,6 +314,81 @@ AS 'MODULE_PATHNAME', 'temporal_history';
 COMMENT ON FUNCTION temporal.history IS
 'The history of a workflow, one row an event.';
 
+CREATE FUNCTION temporal.failure_text(failure jsonb)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT pg_catalog.concat_ws(': ', failure ->> 'message', failure #>> '{cause,message}')
+	WHERE failure IS NOT NULL;
+END;
+COMMENT ON FUNCTION temporal.failure_text IS
+'The message of a failure, and that of what was behind it.';
+
+CREATE FUNCTION temporal.timeline(
+	workflow_id text,
+	run_id uuid DEFAULT NULL,
+	namespace text DEFAULT 'default')
+RETURNS TABLE (
+	event_id bigint, kind text, name text, id text, state text, attempts integer,
+	start_time timestamptz, duration interval, input jsonb, result jsonb, failure text)
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	WITH run AS MATERIALIZED (
+		SELECT temporal.describe_workflow(workflow_id, run_id, namespace) AS d
+	), event AS MATERIALIZED (
+		SELECT h.event_id, h.event_time, h.event_type, h.attributes AS a
+		FROM run, temporal.history(workflow_id,
+			(run.d #>> '{workflowExecutionInfo,execution,runId}')::pg_catalog.uuid, namespace) h
+	), pending AS (
+		SELECT p.a ->> 'activityId' AS activity_id, p.a
+		FROM run, pg_catalog.jsonb_array_elements(run.d -> 'pendingActivities') AS p (a)
+	)
+	SELECT s.event_id, 'activity', s.a #>> '{activityType,name}', s.a ->> 'activityId',
+		CASE WHEN e.event_id IS NOT NULL THEN pg_catalog.substr(e.event_type, 13)
+			WHEN p.a IS NULL THEN 'Abandoned'
+			ELSE pg_catalog.replace(pg_catalog.initcap(
+				pg_catalog.substr(p.a ->> 'state', 24)), '_', '') END,
+		coalesce(b.a -> 'attempt', p.a -> 'attempt', '1')::pg_catalog.int4,
+		s.event_time, e.event_time - s.event_time,
+		temporal.decode_payloads(s.a -> 'input'), temporal.decode_payloads(e.a -> 'result'),
+		temporal.failure_text(coalesce(e.a -> 'failure', p.a -> 'lastFailure'))
+	FROM event s
+	LEFT JOIN event b ON b.event_type = 'ActivityTaskStarted'
+		AND b.a ->> 'scheduledEventId' = s.event_id::pg_catalog.text
+	LEFT JOIN event e ON e.event_type IN ('ActivityTaskCompleted', 'ActivityTaskFailed',
+			'ActivityTaskTimedOut', 'ActivityTaskCanceled')
+		AND e.a ->> 'scheduledEventId' = s.event_id::pg_catalog.text
+	LEFT JOIN pending p ON e.event_id IS NULL AND p.activity_id = s.a ->> 'activityId'
+	WHERE s.event_type = 'ActivityTaskScheduled'
+	UNION ALL
+	SELECT s.event_id, 'timer', s.a ->> 'timerId', s.a ->> 'timerId',
+		CASE WHEN e.event_id IS NOT NULL THEN pg_catalog.substr(e.event_type, 6)
+			WHEN run.d #>> '{workflowExecutionInfo,closeTime}' IS NULL THEN 'Started'
+			ELSE 'Abandoned' END,
+		NULL, s.event_time, e.event_time - s.event_time, NULL, NULL, NULL
+	FROM run CROSS JOIN event s
+	LEFT JOIN event e ON e.event_type IN ('TimerFired', 'TimerCanceled')
+		AND e.a ->> 'startedEventId' = s.event_id::pg_catalog.text
+	WHERE s.event_type = 'TimerStarted'
+	UNION ALL
+	SELECT s.event_id, 'signal', s.a ->> 'signalName', NULL, 'Received', NULL, s.event_time, NULL,
+		temporal.decode_payloads(s.a -> 'input'), NULL, NULL
+	FROM event s
+	WHERE s.event_type = 'WorkflowExecutionSignaled'
+	UNION ALL
+	SELECT s.event_id, 'step', m.data ->> 'activity_type', m.data ->> 'activity_id',
+		CASE WHEN s.a ? 'failure' THEN 'Failed' ELSE 'Completed' END,
+		(m.data ->> 'attempt')::pg_catalog.int4, s.event_time, NULL, NULL,
+		temporal.decode_payloads(s.a #> '{details,result}'),
+		temporal.failure_text(s.a -> 'failure')
+	FROM event s
+	CROSS JOIN LATERAL (SELECT temporal.decode_payloads(s.a #> '{details,data}') AS data) m
+	WHERE s.event_type = 'MarkerRecorded' AND s.a ->> 'markerName' = 'core_local_activity'
+	ORDER BY 1;
+END;
+COMMENT ON FUNCTION temporal.timeline IS
+'What a workflow has done, one row an activity, timer, signal or local step, in the order in which they began; the duration is that of all attempts, NULL until it is over.';
+
 CREATE FUNCTION temporal.workflow_result(
 	workflow_id text,
 	run_id uuid DEFAULT NULL,

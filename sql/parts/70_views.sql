@@ -77,11 +77,14 @@ CREATE VIEW temporal.workflows WITH (security_invoker = true) AS
 		e.workflow_type, e.task_queue,
 		temporal.enum_name('WorkflowExecutionStatus', e.status) AS status,
 		e.start_time, e.execution_time, e.close_time,
-		CASE WHEN e.close_time IS NULL THEN nullif(pg_catalog.concat_ws(', ',
+		CASE WHEN e.close_time IS NULL THEN coalesce(
+			CASE WHEN NOT s.state ? 'workflowTask' THEN s.state ->> 'waitingFor' END,
+			nullif(pg_catalog.concat_ws(', ',
 			CASE WHEN s.state ? 'workflowTask' THEN 'workflow task' END,
 			CASE WHEN s.state ? 'activityCount' THEN (s.state ->> 'activityCount') || ' activities' END,
-			CASE WHEN s.state ? 'timerCount' THEN (s.state ->> 'timerCount') || ' timers' END), '')
+			CASE WHEN s.state ? 'timerCount' THEN (s.state ->> 'timerCount') || ' timers' END), ''))
 			END AS waiting_for,
+		CASE WHEN e.close_time IS NULL THEN s.state ->> 'waitingAt' END AS waiting_at,
 		coalesce(e.history_length, (s.state ->> 'nextEventId')::bigint - 1) AS history_length,
 		temporal.decode_values(e.memo) AS memo,
 		temporal.decode_values(e.search_attributes) AS search_attributes,

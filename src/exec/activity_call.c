@@ -140,14 +140,6 @@ cancel_awaited(Pass *pass, void *arg)
 		handle_cancel(pass, awaited->handles[i]);
 }
 
-/* "activity charge" */
-static char *
-describe(const Handle *handle)
-{
-	return handle->kind == HANDLE_TIMER ? psprintf("timer %s", handle->id) :
-		psprintf("activity %s", handle->name);
-}
-
 static void
 await_handles(Pass *pass, Awaited *awaited)
 {
@@ -157,7 +149,7 @@ await_handles(Pass *pass, Awaited *awaited)
 	for (int i = 0; i < awaited->count; i++)
 		if (awaited->handles[i]->outcome == NULL)
 			appendStringInfo(&reason, "%s%s", reason.len > 0 ? ", " : "",
-							 describe(awaited->handles[i]));
+							 handle_describe(awaited->handles[i]));
 	pass_wait(pass, is_over, cancel_awaited, awaited, reason.data);
 }
 

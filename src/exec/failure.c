@@ -9,6 +9,7 @@
 
 #include "exec/pass.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "proto/json.h"
 #include "store/xact.h"
 #include "utils/fmgrprotos.h"
@@ -37,6 +38,54 @@ failure_raise(int sqlstate, const char *what, const Pb__Failure *failure)
 			(errcode(sqlstate),
 			 errmsg("%s%s", what, causes_message(failure)),
 			 errdetail_internal("%s", JsonbToCString(NULL, &json->root, VARSIZE(json)))));
+}
+
+/* ---- where they came from ---- */
+
+#define PLACE_LIMIT 500
+
+/*
+ * What follows "function " in a line of an error's context that has a line
+ * number in it, but not what the function does there.
+ */
+static void
+append_place(StringInfo place, const char *line, int length)
+{
+	char	   *text = pnstrdup(line, length);
+	char	   *name = strstr(text, "function ");
+	char	   *end;
+
+	if (name == NULL || (strstr(name, " line ") == NULL && strstr(name, " statement ") == NULL))
+		return;
+	name += strlen("function ");
+	if (strncmp(name, "temporal.", strlen("temporal.")) == 0)
+		return;
+	if ((end = strstr(name, " at ")) != NULL || (end = strstr(name, ", in ")) != NULL)
+		*end = '\0';
+	appendStringInfo(place, "%s%s", place->len > 0 ? ", " : "", name);
+}
+
+/* Where servers speak another language all of the context stays. */
+char *
+failure_place(const ErrorData *error)
+{
+	const char *line = error->context;
+	StringInfoData place;
+
+	if (line == NULL)
+		return NULL;
+	initStringInfo(&place);
+	while (*line != '\0')
+	{
+		int			length = (int) strcspn(line, "\n");
+
+		append_place(&place, line, length);
+		line += length + (line[length] == '\n');
+	}
+	if (place.len == 0)
+		appendStringInfoString(&place, error->context);
+	place.data[pg_mbcliplen(place.data, place.len, PLACE_LIMIT)] = '\0';
+	return place.data;
 }
 
 /* ---- from exceptions to failures ---- */

@@ -7,9 +7,14 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "exec/pass.h"
+#include "miscadmin.h"
 #include "proto/payload.h"
+#include "utils/datetime.h"
+#include "utils/json.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 /* handle_add -- "event" started it, or is NULL if its command is new. */
 int
@@ -67,6 +72,27 @@ handle_resolve(Pass *pass, HandleKind kind, int64 event_id, const Pb__HistoryEve
 			return;
 		}
 	}
+}
+
+/* ---- for people ---- */
+
+char *
+handle_until(const Handle *handle)
+{
+	int			zone = 0;
+	char		when[MAXDATELEN + 1];
+
+	JsonEncodeDateTime(when, TimestampTzGetDatum(handle->due - handle->due % USECS_PER_SEC),
+					   TIMESTAMPTZOID, &zone);
+	return psprintf("until %s", when);
+}
+
+char *
+handle_describe(const Handle *handle)
+{
+	return handle->kind == HANDLE_TIMER ?
+		psprintf("timer %s %s", handle->id, handle_until(handle)) :
+		psprintf("activity %s", handle->name);
 }
 
 /* ---- cancelling ---- */

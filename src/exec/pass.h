@@ -44,6 +44,7 @@ typedef struct Handle
 	int64		event_id;		/* that scheduled it; 0 while it is a new command */
 	const Pb__HistoryEvent *outcome;	/* NULL while it is pending */
 	bool		cancelled;		/* its cancellation was asked for */
+	TimestampTz due;			/* of a timer; about, until its event is known */
 	bool		cancel_later;	/* ask as soon as its event is known */
 } Handle;
 
@@ -198,6 +199,10 @@ extern void handle_resolve(Pass *pass, HandleKind kind, int64 event_id,
 extern void handle_cancel(Pass *pass, Handle *handle);
 extern void handle_cancel_late(Pass *pass);
 
+/* "activity charge", "timer 1 until 2026-01-01T00:00:00+00:00" */
+extern char *handle_describe(const Handle *handle);
+extern char *handle_until(const Handle *handle);
+
 /* Of an activity its result, of a timer NULL; raises its failure. */
 extern Jsonb *handle_result(const Handle *handle);
 
@@ -205,6 +210,9 @@ extern Jsonb *handle_result(const Handle *handle);
 
 /* What an error is to Temporal. */
 extern Pb__Failure *failure_of_error(const ErrorData *error);
+
+/* Where it came from: functions of users and their lines, the innermost first. */
+extern char *failure_place(const ErrorData *error);
 
 /* Raises an activity's end that is not a result. */
 extern pg_noreturn void failure_raise(int sqlstate, const char *what, const Pb__Failure *failure);

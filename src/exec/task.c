@@ -35,7 +35,7 @@ task_fail(const Task *task, const ErrorData *error)
 		activity_task_fail(task, error);
 }
 
-/* Runs a method; what a poll found out goes to "task", if that is not NULL. */
+/* Runs a method; "task", if it is not NULL, says more and hears what a poll found out. */
 static ProtobufCMessage *
 invoke(Task *task, const char *method, const void *request)
 {
@@ -44,6 +44,8 @@ invoke(Task *task, const char *method, const void *request)
 
 	service_begin(&call);
 	call.session_bound = task != NULL && task->timed;
+	call.waiting_for = task != NULL ? task->waiting_for : NULL;
+	call.waiting_at = task != NULL ? task->waiting_at : NULL;
 	response = service_call(&call, service_find_method(method), request);
 	if (call.refusal_sqlstate != 0)
 		service_warn_refused(&call);

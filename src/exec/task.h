@@ -61,6 +61,8 @@ typedef struct Task
 	Pb__PollWorkflowTaskQueueResponse *workflow;
 	Pb__PollActivityTaskQueueResponse *activity;
 	bool		held;			/* there is none to take, but others hold some */
+	const char *waiting_for;	/* of an answer; NULL: nothing */
+	const char *waiting_at;
 } Task;
 
 /* Takes a task; false if there is none. */

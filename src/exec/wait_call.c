@@ -29,6 +29,7 @@ start_timer(Pass *pass, int64 microseconds)
 	Pb__Command *command = pass_new_command(PB__COMMAND_TYPE__COMMAND_TYPE_START_TIMER);
 	const Pb__HistoryEvent *event;
 	const char *id = psprintf("%d", ++pass->timers);
+	int			number;
 
 	command->attributes_case = PB__COMMAND__ATTRIBUTES_START_TIMER_COMMAND_ATTRIBUTES;
 	command->start_timer_command_attributes =
@@ -38,7 +39,10 @@ start_timer(Pass *pass, int64 microseconds)
 		proto_duration(Max(microseconds, 1));
 	event = pass_command(pass, command);
 	MemoryContextSwitchTo(caller);
-	return handle_add(pass, HANDLE_TIMER, id, "", event);
+	number = handle_add(pass, HANDLE_TIMER, id, "", event);
+	handle_get(pass, number)->due = microseconds +
+		(event != NULL ? proto_timestamp_us(event->event_time) : pass->tasks[pass->task].time);
+	return number;
 }
 
 static bool
@@ -62,7 +66,7 @@ temporal_sleep(PG_FUNCTION_ARGS)
 
 	pass_check_cancel(pass);
 	timer = handle_get(pass, start_timer(pass, argument_interval(fcinfo, 0)));
-	pass_wait(pass, has_fired, cancel, timer, psprintf("timer %s", timer->id));
+	pass_wait(pass, has_fired, cancel, timer, handle_describe(timer));
 	PG_RETURN_VOID();
 }
 
@@ -123,9 +127,9 @@ cancel_timeout(Pass *pass, void *arg)
 		handle_cancel(pass, awaited->timer);
 }
 
-/* "signal approved or denied" */
+/* "signal approved or denied, until 2026-01-01T00:00:00+00:00" */
 static char *
-describe(const List *names)
+describe(const List *names, const Handle *timer)
 {
 	StringInfoData text;
 	ListCell   *cell;
@@ -134,6 +138,8 @@ describe(const List *names)
 	foreach(cell, names)
 		appendStringInfo(&text, "%s%s", text.len == 0 ? "signal " : " or ",
 						 (char *) lfirst(cell));
+	if (timer != NULL)
+		appendStringInfo(&text, ", %s", handle_until(timer));
 	return text.data;
 }
 
@@ -148,7 +154,7 @@ await_signal(Pass *pass, List *names, FunctionCallInfo fcinfo, int timeout)
 		pass_check_cancel(pass);
 		if (!PG_ARGISNULL(timeout))
 			awaited.timer = handle_get(pass, start_timer(pass, argument_interval(fcinfo, timeout)));
-		pass_wait(pass, signal_came, cancel_timeout, &awaited, describe(names));
+		pass_wait(pass, signal_came, cancel_timeout, &awaited, describe(names, awaited.timer));
 	}
 	if (awaited.signal == NULL)
 		return NULL;

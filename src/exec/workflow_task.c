@@ -118,8 +118,9 @@ workflow_end_command(const Pass *pass, const ErrorData *error, Jsonb *result)
 /* ---- answers ---- */
 
 static void
-complete_task(const Task *task, const Pass *pass)
+complete_task(const Task *task, const Pass *pass, const ErrorData *error)
 {
+	Task		answered = *task;
 	Pb__RespondWorkflowTaskCompletedRequest request =
 		PB__RESPOND_WORKFLOW_TASK_COMPLETED_REQUEST__INIT;
 	ListCell   *cell;
@@ -131,7 +132,12 @@ complete_task(const Task *task, const Pass *pass)
 	request.commands = palloc((list_length(pass->commands) + 1) * sizeof(Pb__Command *));
 	foreach(cell, pass->commands)
 		request.commands[request.n_commands++] = lfirst(cell);
-	task_invoke(NULL, "RespondWorkflowTaskCompleted", &request);
+	if (pass->stop == STOP_WAITING)
+	{
+		answered.waiting_for = pass->reason;
+		answered.waiting_at = error != NULL ? failure_place(error) : NULL;
+	}
+	task_invoke(&answered, "RespondWorkflowTaskCompleted", &request);
 }
 
 /*
@@ -197,7 +203,7 @@ answer(const Task *task, Call *call, const ErrorData *error)
 	if (pass->stop == STOP_NONDETERMINISTIC)
 		fail_nondeterministic(task, pass);
 	else
-		complete_task(task, pass);
+		complete_task(task, pass, error);
 }
 
 /* ---- the pass ---- */

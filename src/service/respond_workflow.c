@@ -171,6 +171,8 @@ execute_commands(ServiceCall *call, Transition *transition,
 	CommandContext context = {0};
 
 	context.completed_event_id = core_complete_workflow_task(transition, request);
+	transition->state->run->waiting_for = call->waiting_for != NULL ? call->waiting_for : "";
+	transition->state->run->waiting_at = call->waiting_at != NULL ? call->waiting_at : "";
 	context.unseen = list_length(transition->state->buffer);
 	context.identity = request->identity;
 	context.namespace_name = call->namespace->name;

@@ -49,6 +49,8 @@ struct ServiceCall
 	Oid			caller;
 	Namespace  *namespace;		/* NULL for methods without one */
 	CoreLimits	limits;
+	const char *waiting_for;	/* why the worker has no more commands; NULL: it does not say */
+	const char *waiting_at;
 	bool		session_bound;	/* a task polled here ends with this session */
 	bool		tasks_held;		/* a poll found only what others hold: look again soon */
 	void		(*watch) (ServiceCall *call);	/* told of "wait", or NULL */

@@ -78,6 +78,8 @@ FROM (VALUES
 		$$CALL temporal.execute_workflow('t', namespace => '<ns>', task_queue => '<q>', timeout => '0', result => result)$$,
 		'TW902'),
 	-- readers
+	('failure_text', 'none', $$failure_text('{}')$$, NULL),
+	('timeline', 'view', $$timeline('open <q>', namespace => '<ns>')$$, NULL),
 	('describe_workflow', 'view', $$describe_workflow('open <q>', namespace => '<ns>')$$, NULL),
 	('history', 'run', $$history('open <q>', namespace => '<ns>')$$, NULL),
 	('workflow_result', 'run', $$workflow_result('closed <q>', namespace => '<ns>')$$, NULL),
