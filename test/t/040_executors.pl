@@ -129,6 +129,19 @@ SELECT temporal.register_workflow('app.careless')}),
 	qr/^[^\n]*WARNING:  line 3 of app.careless\(\) uses now, which may differ [^\n]*\nHINT:  [^\n]*temporal.workflow_now\(\)[^\n]*\n?\z/,
 	'what differs in each replay is warned of, and nothing else');
 sql(q{SELECT temporal.unregister_workflow('careless')});
+is(error_of(q{CREATE FUNCTION app.reads(e text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	n bigint := (SELECT count(*) FROM unnest('{1}'::int[]) done);	-- a variable, FROM app.done
+BEGIN /* FROM app.done */
+	n := temporal.step('count', 'SELECT count(*) FROM app.done');
+	n := temporal.step('now', $q$ SELECT now() FROM app.done $q$, $1);
+	RETURN (SELECT n + extract(year FROM temporal.workflow_now()) FROM pg_class a JOIN App.Done b ON true);
+END $$;
+SET client_min_messages = warning; SELECT temporal.register_workflow('app.reads')}) =~ s/psql:[^ ]* //gr,
+	join('', map { "WARNING:  line 7 of app.reads(text) uses table $_, which may differ each time the function is called\n"
+			. "HINT:  A workflow function is called many times. Use an activity or temporal.step().\n" } 'pg_class', 'app.done') =~ s/\n\z//r,
+	'so are tables that it reads');
+sql(q{SELECT temporal.unregister_workflow('reads')});
 
 note 'an activity that others complete';
 
