@@ -165,9 +165,23 @@ transition_add_timer(Transition *transition, TimerKind kind, TimestampTz fire_at
 	add_timer_op(transition, OP_ADD, kind, fire_at, event_id);
 }
 
+/* One that this transition has added is not worth a row. */
 void
 transition_remove_timer(Transition *transition, TimerKind kind, TimestampTz fire_at, int64 event_id)
 {
+	ListCell   *cell;
+
+	foreach(cell, transition->timers)
+	{
+		const TimerOp *timer = lfirst(cell);
+
+		if (timer->op == OP_ADD && timer->kind == kind && timer->fire_at == fire_at &&
+			timer->event_id == event_id)
+		{
+			transition->timers = foreach_delete_current(transition->timers, cell);
+			return;
+		}
+	}
 	add_timer_op(transition, OP_REMOVE, kind, fire_at, event_id);
 }
 
@@ -187,10 +201,24 @@ transition_add_task(Transition *transition, int kind, const char *queue, int pri
 	add_task_op(transition, &(TaskOp) {OP_ADD, kind, queue, priority, created_at, event_id, stamp});
 }
 
+/* As transition_remove_timer(). */
 void
 transition_remove_task(Transition *transition, int kind, const char *queue, int priority,
 					   TimestampTz created_at, int64 event_id)
 {
+	ListCell   *cell;
+
+	foreach(cell, transition->tasks)
+	{
+		const TaskOp *task = lfirst(cell);
+
+		if (task->op == OP_ADD && task->kind == kind && task->created_at == created_at &&
+			task->event_id == event_id && strcmp(task->queue, queue) == 0)
+		{
+			transition->tasks = foreach_delete_current(transition->tasks, cell);
+			return;
+		}
+	}
 	add_task_op(transition, &(TaskOp) {OP_REMOVE, kind, queue, priority, created_at, event_id, 0});
 }
 

@@ -2,11 +2,12 @@
  * batch.c
  *	  Executes calls: many in one transaction, each in a subtransaction.
  *
- * Calls that are ready run first.  Then parked polls get what these have made:
- * a task is handed out in the transaction that offers it.  One commit, and the
- * answers leave.  A call that fails is rolled back alone.  If the transaction
- * as a whole fails, nothing of it has happened: polls are parked again, and
- * everybody else is told.
+ * Calls that are ready run first.  A task that one of them makes goes to a poll
+ * that is parked, if there is one; what else they have made is there for polls
+ * afterwards, in the same transaction.  One commit, and the answers leave.  A
+ * call that fails is rolled back alone.  If the transaction as a whole fails,
+ * nothing of it has happened: polls are parked again, and everybody else is
+ * told.
  */
 #include "postgres.h"
 
@@ -115,6 +116,7 @@ prepare(Call *call)
 	call->service.wait = wait;
 	call->service.wait.wanted = false;
 	call->service.watch = longpoll_watch;
+	call->service.waiters = &handed_waiters;
 }
 
 /* How long a call that found nothing may wait. */
@@ -151,6 +153,10 @@ execute(Call *call)
 	INSTR_TIME_SET_CURRENT(began);
 	prepare(call);
 	error = xact_guard(invoke, call);
+	if (error)
+		handed_take_back();
+	else
+		handed_keep();
 	if (error && status_is_lock(error))
 		meet_lock(call, error);
 	else if (error)
@@ -372,6 +378,14 @@ batch_run(void)
 		synchronous_commit = SYNCHRONOUS_COMMIT_OFF;
 	error = worker_try(run_transaction, &batch);
 	synchronous_commit = usual;
+	handed_take_back();
+	while ((call = handed_next()) != NULL)
+	{
+		if (error)
+			undo(call, error);
+		else
+			publish(call);
+	}
 	for (int i = 0; i < batch.count; i++)
 	{
 		if (error)

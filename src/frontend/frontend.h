@@ -228,6 +228,12 @@ extern TimestampTz longpoll_next_time(void);
 extern void longpoll_end_all(void);
 extern int longpoll_count(void);
 
+/* handed.c */
+extern const ServiceWaiters handed_waiters;
+extern void handed_keep(void);
+extern void handed_take_back(void);
+extern Call *handed_next(void);
+
 /* batch.c */
 extern void batch_run(void);
 

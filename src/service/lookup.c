@@ -158,7 +158,7 @@ service_commit(ServiceCall *call, Transition *transition)
 
 /*
  * service_commit_fired -- closes and writes a transition; "next_user_timer" as
- * for transition_close().
+ * for transition_close().  Tasks that it makes go to polls that wait for them.
  *
  * A transition that takes the run past a limit is not written: the run is
  * terminated instead, and the request refused.
@@ -168,6 +168,7 @@ service_commit_fired(ServiceCall *call, Transition *transition, TimestampTz next
 {
 	const char *limit = NULL;
 	RunKey		key = transition->state->key;
+	List	   *handed;
 
 	if (!transition->state->is_new && state_is_open(transition->state))
 		limit = transition_over_limit(transition, &call->limits);
@@ -178,6 +179,8 @@ service_commit_fired(ServiceCall *call, Transition *transition, TimestampTz next
 		service_refuse(call, ERRCODE_TEMPORAL_LIMIT_EXCEEDED, limit);
 	}
 	transition->sticky_gone = sticky_gone(transition->state);
+	handed = hand_off_take(call, transition);
 	transition_close(transition, next_user_timer);
 	store_commit(transition);
+	hand_off_answer(call, transition->state, handed);
 }

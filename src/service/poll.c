@@ -191,18 +191,24 @@ poll_workflow(ServiceCall *call, const Pb__PollWorkflowTaskQueueRequest *request
 	return NULL;
 }
 
+/* service_polled_queue -- that of the workflows whose tasks are polled. */
+const char *
+service_polled_queue(const Pb__PollWorkflowTaskQueueRequest *request)
+{
+	const Pb__TaskQueue *queue = request->task_queue;
+
+	return queue->kind == QUEUE_KIND(STICKY) && queue->normal_name[0] != '\0' ?
+		queue->normal_name : queue->name;
+}
+
 ProtobufCMessage *
 service_poll_workflow_task_queue(ServiceCall *call, const void *message)
 {
 	const Pb__PollWorkflowTaskQueueRequest *request = message;
 	ProtobufCMessage *answer;
-	const char *queue;
 
 	check_poll(request->task_queue);
-	queue = request->task_queue->kind == QUEUE_KIND(STICKY) &&
-		request->task_queue->normal_name[0] != '\0' ?
-		request->task_queue->normal_name : request->task_queue->name;
-	service_authorize(call, RIGHT_WORKER, queue);
+	service_authorize(call, RIGHT_WORKER, service_polled_queue(request));
 	wake_note_poller(ident_queue(&call->namespace->id, QUEUE_TYPE(WORKFLOW),
 								 request->task_queue->name),
 					 &call->namespace->id, request->identity);

@@ -227,6 +227,7 @@ service_call(ServiceCall *call, const ServiceMethod *method, const void *request
 {
 	Invocation	invocation = {method, request, NULL};
 
+	call->request = request;
 	if (!is_reading(method))
 		argument_prevent_read_only(method->name);
 	service_act(call, invoke, &invocation);

@@ -43,10 +43,21 @@ typedef struct ServiceWait
 
 typedef struct ServiceCall ServiceCall;
 
+/* Polls that wait in this process, for tasks that are made meanwhile. */
+typedef struct ServiceWaiters
+{
+	/* The one that waits longest for a queue, or NULL. */
+	ServiceCall *(*first) (uint64 queue_id);
+	/* It waits no longer, unless the call at hand is rolled back. */
+	void		(*take) (ServiceCall *poll);
+	void		(*answer) (ServiceCall *poll, const ProtobufCMessage *answer);
+} ServiceWaiters;
+
 struct ServiceCall
 {
 	TimestampTz now;
 	Oid			caller;
+	const void *request;
 	Namespace  *namespace;		/* NULL for methods without one */
 	CoreLimits	limits;
 	const char *waiting_for;	/* why the worker has no more commands; NULL: it does not say */
@@ -55,6 +66,7 @@ struct ServiceCall
 	bool		tasks_held;		/* a poll found only what others hold: look again soon */
 	void		(*watch) (ServiceCall *call);	/* told of "wait", or NULL */
 	ServiceWait	wait;
+	const ServiceWaiters *waiters;	/* may be handed tasks, or NULL */
 	const ProtobufCMessage *error_detail;	/* of the error about to be raised */
 	int			refusal_sqlstate;	/* 0: not refused */
 	const char *refusal_message;
@@ -130,6 +142,11 @@ extern ProtobufCBinaryData token_pack(const ExecutionState *state,
 									  const PendingActivity *activity);
 extern Pbi__TaskToken *token_unpack(ServiceCall *call, const ProtobufCBinaryData *bytes,
 									bool activity, RunKey *key);
+
+/* ---- hand_off.c ---- */
+
+extern List *hand_off_take(ServiceCall *call, Transition *transition);
+extern void hand_off_answer(ServiceCall *call, const ExecutionState *state, const List *list);
 
 /* ---- answer.c: what workers get ---- */
 
@@ -214,6 +231,9 @@ extern BeatStop service_attempt_stop(const BeatAttempt *attempt);
 extern void service_add_beat(const RunKey *key, PendingActivity *activity);
 extern void service_watch_beat(const RunKey *key, PendingActivity *activity, TimestampTz now,
 							   bool session_gone);
+
+/* poll.c: whose workers may poll it */
+extern const char *service_polled_queue(const Pb__PollWorkflowTaskQueueRequest *request);
 
 /* poll.c, for procedures that wait */
 typedef enum QueueContent

@@ -97,7 +97,7 @@ peek_shard(const RunKey *key, uint64 queue_id, int limit, TimestampTz not_before
 	List	   *tasks = NIL;
 
 	peek_keys(keys, key->shard, queue_id, 1, not_before);
-	store_scan_begin(&scan, "task", RowExclusiveLock, keys, PEEK_KEYS);
+	store_scan_begin(&scan, "task", AccessShareLock, keys, PEEK_KEYS);
 	for (int priority = 1;;)
 	{
 		while (list_length(tasks) < limit && store_scan_next(&scan))

@@ -15,6 +15,7 @@ import uuid
 
 from temporalio.api.workflowservice import v1 as workflowservice
 from temporalio.api.common.v1 import GrpcStatus as Status
+from temporalio.api.enums.v1.command_type_pb2 import COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
@@ -24,8 +25,11 @@ from temporalio.api.workflowservice.v1 import (
     GetSystemInfoResponse,
     GetWorkflowExecutionHistoryRequest,
     PollActivityTaskQueueRequest,
+    PollActivityTaskQueueResponse,
     PollWorkflowTaskQueueRequest,
     PollWorkflowTaskQueueResponse,
+    RespondActivityTaskCompletedRequest,
+    RespondWorkflowTaskCompletedRequest,
     SignalWorkflowExecutionRequest,
     StartWorkflowExecutionRequest,
 )
@@ -462,17 +466,87 @@ def a_deadline_that_has_passed_is_an_answer():
         assert client.wait(stream).status == 4
 
 
+def waiting_poll(client, queue, method="PollWorkflowTaskQueue", kind=PollWorkflowTaskQueueRequest):
+    stream = client.start(WORKFLOW + method, headers=[("grpc-timeout", "60S")])
+    client.send(stream, frame(poll(queue, kind)))
+    assert client.is_quiet(stream, 0.3)
+    return stream
+
+
+def task_of(client, stream, kind=PollWorkflowTaskQueueResponse):
+    task = kind.FromString(client.wait(stream).body[5:])
+    assert task.task_token
+    return task
+
+
+def respond(client, method, request, task):
+    request.namespace = "default"
+    request.task_token = task.task_token
+    answer = client.call(WORKFLOW + method, request.SerializeToString())
+    assert answer.status == 0, answer.message
+
+
+def schedule_activity(queue):
+    request = RespondWorkflowTaskCompletedRequest()
+    command = request.commands.add(command_type=COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK)
+    attributes = command.schedule_activity_task_command_attributes
+    attributes.activity_id = "a"
+    attributes.activity_type.name = "A"
+    attributes.task_queue.name = own(queue)
+    attributes.start_to_close_timeout.FromSeconds(60)
+    return request
+
+
+def hold(statement):
+    """A session that has executed this in a transaction."""
+    holder = subprocess.Popen(
+        ["psql", "-qXAt", "-v", "ON_ERROR_STOP=1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    holder.stdin.write(f"BEGIN; {statement};\n\\echo held\n")
+    holder.stdin.flush()
+    while holder.stdout.readline() != "held\n":
+        pass
+    return holder
+
+
+@test
+def who_waits_gets_tasks_that_were_never_offered():
+    with Client() as client:
+        first = waiting_poll(client, "handed")
+        second = waiting_poll(client, "handed")
+        activity = waiting_poll(client, "handed", "PollActivityTaskQueue", PollActivityTaskQueueRequest)
+        holder = hold("LOCK TABLE temporal.task IN SHARE MODE")
+        assert client.call(WORKFLOW + "StartWorkflowExecution", start("handed", "handed")).status == 0
+        task = task_of(client, first)
+        assert len(task.history.events) == 3
+        respond(client, "RespondWorkflowTaskCompleted", schedule_activity("handed"), task)
+        work = task_of(client, activity, PollActivityTaskQueueResponse)
+        assert work.activity_id == "a" and work.attempt == 1
+        respond(client, "RespondActivityTaskCompleted", RespondActivityTaskCompletedRequest(), work)
+        task = task_of(client, second)
+        assert [event.event_type for event in task.history.events][5:] == [11, 12, 5, 6]
+        assert task.previous_started_event_id == 3 and task.started_event_id == 9
+        holder.communicate("COMMIT;\n")
+
+
+@test
+def a_task_that_was_rolled_back_is_handed_over_later():
+    with Client() as client:
+        waiting = waiting_poll(client, "undone")
+        holder = hold("LOCK TABLE temporal.timer IN SHARE MODE")
+        started = client.start(WORKFLOW + "StartWorkflowExecution")
+        client.send(started, frame(start("undone", "undone")))
+        assert client.is_quiet(started, 0.5) and client.is_quiet(waiting, 0.1)
+        holder.communicate("COMMIT;\n")
+        assert client.wait(started).status == 0
+        assert task_of(client, waiting).workflow_execution.workflow_id == own("undone")
+
+
 @test
 def a_call_that_meets_a_lock_waits_and_delays_nobody():
     with Client() as client:
         assert client.call(WORKFLOW + "StartWorkflowExecution", start("locked", "locked")).status == 0
-        holder = subprocess.Popen(
-            ["psql", "-qXAt", "-v", "ON_ERROR_STOP=1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        holder.stdin.write(f"BEGIN; SELECT temporal.signal_workflow('{own('locked')}', 'first');\n\\echo held\n")
-        holder.stdin.flush()
-        while holder.stdout.readline() != "held\n":
-            pass
+        holder = hold(f"SELECT temporal.signal_workflow('{own('locked')}', 'first')")
         request = SignalWorkflowExecutionRequest(namespace="default", signal_name="second")
         request.workflow_execution.workflow_id = own("locked")
         waiting = client.start(WORKFLOW + "SignalWorkflowExecution")
