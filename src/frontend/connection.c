@@ -301,6 +301,8 @@ connection_say_goodbye(void)
 	{
 		Connection *connection = dlist_container(Connection, of_all, iter.cur);
 
+		/* Answers first: some clients read nothing behind a GOAWAY. */
+		write_output(connection);
 		nghttp2_submit_goaway(connection->session, NGHTTP2_FLAG_NONE,
 							  nghttp2_session_get_last_proc_stream_id(connection->session),
 							  NGHTTP2_NO_ERROR, NULL, 0);

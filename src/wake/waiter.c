@@ -421,6 +421,7 @@ server_on_exit(int code, Datum arg)
 	}
 	wake_shared.waiter_table->servers[my_server].proc = -1;
 	LWLockRelease(wake_shared.waiter_lock);
+	my_server = -1;
 }
 
 /* Makes this process one that subscribes; false if there are too many. */
@@ -510,10 +511,11 @@ wake_subscribe(WakeKind kind, uint64 channel)
 	return entry;
 }
 
+/* wake_unsubscribe -- at the end of the process all are gone by themselves. */
 void
 wake_unsubscribe(int subscription)
 {
-	if (subscription < 0)
+	if (subscription < 0 || my_server < 0)
 		return;
 	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
 	remove_subscription(subscription);

@@ -643,6 +643,25 @@ def reconnect():
 
 
 @test
+def a_frontend_that_is_ended_says_so_to_all_that_wait():
+    with Client() as first, Client() as second:
+        polls = []
+        for client in (first, second):
+            for number in range(20):
+                stream = client.start(WORKFLOW + "PollWorkflowTaskQueue", headers=[("grpc-timeout", "60S")])
+                client.send(stream, frame(poll(f"ended-{number % 7}")))
+                polls.append((client, stream))
+            assert client.is_quiet(stream, 0.3)
+        query("SELECT pg_terminate_backend(pid) FROM temporal.stat_frontend()")
+        for client, stream in polls:
+            answer = client.wait(stream)
+            assert answer.status == 14 or answer.status == 0 and answer.body == bytes(5)
+        while not (first.goaway and second.goaway):
+            (second if first.goaway else first).receive()
+    reconnect().socket.close()
+
+
+@test
 def what_was_answered_survives_a_crash():
     for round in range(3):
         answered = start_until_crash(f"crash-{round}")
