@@ -11,6 +11,7 @@ import (
 	"log"
 	"math"
 	"os"
+	"os/signal"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -79,6 +80,7 @@ func main() {
 	progress := flag.Bool("progress", false, "print finished workflows each second on stderr")
 	mustRegister := flag.Bool("register", false, "register the namespace first, and wait until it can be used")
 	redial := flag.Duration("redial", 0, "how often to try again to connect (0: as gRPC does)")
+	finishedFile := flag.String("finished", "", "file to write the time of each finished workflow to, in Unix milliseconds")
 	flag.Parse()
 
 	sc, ok := scenarios[*name]
@@ -122,6 +124,14 @@ func main() {
 	if *progress {
 		go printProgress()
 	}
+	if *finishedFile != "" {
+		f, err := os.Create(*finishedFile)
+		if err != nil {
+			log.Fatalln(err)
+		}
+		finishedTimes = f
+	}
+	go stopStarting()
 	g := generator{
 		client: c, scenario: sc, runID: runID, timeout: *timeout, dueAt: time.Now().Add(*due),
 		options: client.StartWorkflowOptions{
@@ -198,7 +208,7 @@ func each[T any](n, count int, until time.Time, f func(int) T) []T {
 		wg.Go(func() {
 			for {
 				i := int(next.Add(1)) - 1
-				if until.IsZero() && i >= count || !until.IsZero() && time.Now().After(until) {
+				if until.IsZero() && i >= count || !until.IsZero() && (stopping.Load() || time.Now().After(until)) {
 					return
 				}
 				r := f(i)
@@ -261,6 +271,9 @@ func (g *generator) finish(f flight) sample {
 	f.doneAt = time.Now()
 	f.total = f.doneAt.Sub(f.began)
 	finished.Add(1)
+	if finishedTimes != nil {
+		fmt.Fprintln(finishedTimes, f.doneAt.UnixMilli())
+	}
 	return f.sample
 }
 
@@ -346,7 +359,19 @@ func cpuSeconds() float64 {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
 }
 
-var finished atomic.Int64
+var (
+	finished      atomic.Int64
+	finishedTimes *os.File // or nil
+	stopping      atomic.Bool
+)
+
+// stopStarting lets what has begun finish, once SIGTERM has come.
+func stopStarting() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM)
+	<-signals
+	stopping.Store(true)
+}
 
 func printProgress() {
 	var before int64
