@@ -42,11 +42,15 @@ FROM stocktaking.report r JOIN stocktaking.counted c USING (workflow_id) GROUP B
 \if :has_agents
 \echo 'The agents asked a model that is busy, or hangs:'
 SELECT t.ticket_id, temporal.workflow_result('ticket-' || ticket_id) #>> '{}' AS answer, refunds.paid, refunds.times,
-	count(*) FILTER (WHERE h.event_type = 'ActivityTaskCompleted') AS answers,
-	sum((h.attributes ->> 'attempt')::integer - 1) AS attempts_that_failed
+	count(*) FILTER (WHERE a.name = 'ask_model') AS answers, sum(a.attempts - 1) AS attempts_that_failed
 FROM agent.ticket t
-LEFT JOIN LATERAL (SELECT sum(amount) AS paid, count(*) AS times FROM agent.refund r WHERE r.ticket_id = t.ticket_id) refunds ON true,
-	temporal.history('ticket-' || t.ticket_id) h
-WHERE h.event_type LIKE 'ActivityTask%'
+LEFT JOIN LATERAL (SELECT sum(amount) AS paid, count(*) AS times FROM agent.refund r WHERE r.ticket_id = t.ticket_id) refunds ON true
+JOIN LATERAL temporal.timeline('ticket-' || t.ticket_id) a ON a.kind = 'activity'
 GROUP BY t.ticket_id, refunds.paid, refunds.times ORDER BY t.ticket_id;
+
+\echo 'What the first of them has done:'
+SELECT kind, name, attempts, round(extract(epoch FROM duration), 1) AS seconds,
+	coalesce(failure, concat_ws(' ', result ->> 'tool', result ->> 'argument', result ->> 'content'), '')
+		|| CASE WHEN kind = 'activity' THEN '' ELSE coalesce(result, input) #>> '{}' END AS outcome
+FROM temporal.timeline('ticket-1') ORDER BY event_id;
 \endif
