@@ -460,13 +460,16 @@ core_fire_workflow_task_timer(Transition *transition, bool session_gone)
 	else if (task->started_event_id == 0 && task->schedule_to_start_deadline != 0 &&
 			 task->schedule_to_start_deadline <= now)
 		core_time_out_workflow_task(transition, TIMEOUT_TYPE(SCHEDULE_TO_START));
-	else if (session_gone)
+	else if (session_gone && task->attempt == 1)
 		core_fail_workflow_task(transition, &(TaskFailure) {
 			.cause = CAUSE(WORKFLOW_WORKER_UNHANDLED_FAILURE),
 			.failure = core_server_failure(SESSION_GONE, false), .identity = task->identity
 		});
 	else
 	{
+		/* What ends session after session must not be tried without pause. */
+		if (session_gone)
+			task->session = NULL;
 		core_session_seen(task->session, now);
 		return false;
 	}

@@ -122,7 +122,7 @@ call_activity_function(const Task *task, Call *call, BeatStop *stop)
 }
 
 void
-activity_task_do(const Task *task)
+activity_task_do(Task *task)
 {
 	const Pb__PollActivityTaskQueueResponse *activity = task->activity;
 	Call		call = {.registration = task->registration, .input = activity->input,
@@ -142,7 +142,10 @@ activity_task_do(const Task *task)
 	error = call_activity_function(task, &call, &stop);
 	/* A collision says nothing of the function: once more, in better company. */
 	if (error != NULL && !task->apart && !call.timed_out && failure_class(error) == ERROR_AGAIN)
+	{
+		task->collided = !task->shared;
 		ReThrowError(error);
+	}
 	if (stop != BEAT_GOES_ON)
 		answer_stop(task, stop);
 	else if (heartbeat_is_silent() && error != NULL)

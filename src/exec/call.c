@@ -5,8 +5,8 @@
  * A call is a subtransaction.  It ends when the function takes longer than it
  * may: a timer then cancels the statement, as somebody with pg_cancel_backend()
  * would, and again if the function goes on.  So it ends an activity that is told
- * to.  In a process of ours nothing that the function made for its session is
- * left for the next one.
+ * to.  A process of ours whose function will not hear ends itself; and nothing
+ * that a function made for its session is left there for the next one.
  */
 #include "postgres.h"
 
@@ -91,6 +91,9 @@ cancel_statement(void)
 static void
 time_out(void)
 {
+	/* It did not hear. */
+	if (timed_out && MyBackendType == B_BG_WORKER)
+		ProcDiePending = true;
 	timed_out = true;
 	cancel_statement();
 }

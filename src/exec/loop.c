@@ -7,6 +7,9 @@
  * one is committed, then the function and its completion, and if that fails
  * the failure is reported.  Tasks with effects elsewhere are always done so.
  *
+ * A task that only collides with others is put back and is the next one again,
+ * which must not go on for ever: in the end it is done apart, too.
+ *
  * Queues take turns, so that none waits for another to become empty, and a
  * transaction is kept short, so that who waits for its commit need not wait
  * for what follows.
@@ -22,6 +25,8 @@
 #include "wake/wake.h"
 
 #define BATCH_US (20 * 1000)
+/* How often a task that collides is the next one again. */
+#define MAX_COLLISIONS 3
 /* Readers pay for each subtransaction beyond 64. */
 #define BATCH_SUBTRANSACTIONS 56
 
@@ -113,7 +118,7 @@ fill(Loop *loop, Batch *batch, int max_tasks)
 	int			n = list_length(loop->queues);
 	int			idle = 0;
 
-	while (idle < n && !is_full(batch, max_tasks, begun))
+	while (idle < n && !batch->collided && !is_full(batch, max_tasks, begun))
 	{
 		const ServiceQueue *queue = list_nth(loop->queues, loop->next++ % n);
 
@@ -164,6 +169,22 @@ turn_apart(Loop *loop)
 	return 1;
 }
 
+/* Sees to it that a task that collides is the next one; 1 if there is one. */
+static int
+note_collision(Loop *loop, const Batch *batch)
+{
+	loop->collisions = batch->collided ? loop->collisions + 1 : 0;
+	if (!batch->collided)
+		return 0;
+	loop->next--;
+	if (loop->collisions >= MAX_COLLISIONS)
+	{
+		loop->apart = 1;
+		loop->collisions = 0;
+	}
+	return 1;
+}
+
 static int
 turn_batch(Loop *loop, int max_tasks)
 {
@@ -183,7 +204,7 @@ turn_batch(Loop *loop, int max_tasks)
 		finish_apart(loop, batch.apart);
 		batch.done++;
 	}
-	return batch.done;
+	return batch.done + note_collision(loop, &batch);
 }
 
 int

@@ -115,6 +115,7 @@ typedef struct Pass
 
 	/* Steps of the task in hand. */
 	bool		stepwise;		/* the runner takes them, between two calls */
+	bool		hurry;			/* enough of them for this task */
 	List	   *steps;			/* of Step: taken; kept when the function begins again */
 	int			step;			/* how many of them have been asked for */
 	Step	   *wanted;			/* why it has stopped */

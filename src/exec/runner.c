@@ -29,10 +29,17 @@ typedef struct Job
 	RunOutcome	outcome;
 } Job;
 
-/* Has it effects that a rollback does not undo? */
+/*
+ * Has it effects that a rollback does not undo?  Or has it failed in a way that
+ * may take the company with it: one that ended its process leaves no trace, if
+ * its attempt is rolled back with the rest.
+ */
 static bool
 has_outside_effects(const Task *task)
 {
+	if (task->timed && (task->workflow != NULL ? task->workflow->attempt > 1 :
+						task->activity->attempt > 2))
+		return true;
 	return task->activity != NULL && task->registration != NULL &&
 		!task->registration->transactional && mock_find(task->registration->name) == NULL;
 }
@@ -92,6 +99,7 @@ runner_do_task(const ServiceQueue *queue, Batch *batch)
 	wake_set_blame(blame);
 	if (error != NULL)
 		put_back(&job, error);
+	batch->collided |= job.task.collided;
 	batch->held |= job.task.held || job.outcome == RUN_LATER;
 	batch->contended |= job.outcome == RUN_LATER && job.task.shared;
 	if (job.outcome == RUN_DONE)

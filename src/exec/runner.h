@@ -22,6 +22,7 @@ typedef struct Batch
 	int			done;
 	bool		held;			/* somebody holds a task that there was */
 	bool		contended;		/* its locks are in the way of a task, or of others */
+	bool		collided;		/* a task cannot be done, though nothing was in its way */
 	Task	   *apart;			/* to be done after the commit */
 } Batch;
 
@@ -52,8 +53,12 @@ typedef struct Loop
 	List	   *queues;			/* of ServiceQueue, in "memory" */
 	unsigned	next;			/* whose turn it is */
 	int			apart;			/* how many tasks to do each in its transaction */
+	int			collisions;		/* turns in a row in which a function collided */
 	bool		held;			/* look again soon */
 } Loop;
+
+/* More than a transaction had that ended its process. */
+#define LOOP_CAUTIOUS 64
 
 extern void loop_init(Loop *loop, const LoopTransaction *transaction);
 

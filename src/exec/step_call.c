@@ -104,7 +104,8 @@ take(Pass *pass, Step *step)
 							   step->name, taken->name));
 		return taken;
 	}
-	if (list_length(pass->steps) >= (pass->stepwise ? MAX_STEPWISE : MAX_STEPS))
+	if (list_length(pass->steps) >= (pass->stepwise ? MAX_STEPWISE : MAX_STEPS) ||
+		(pass->stepwise && pass->hurry && pass->steps != NIL))
 	{
 		pass->again = true;
 		pass_stop(pass, STOP_WAITING, "the next workflow task");

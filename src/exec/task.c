@@ -18,7 +18,7 @@ task_take(Task *task)
 }
 
 void
-task_do(const Task *task)
+task_do(Task *task)
 {
 	if (task->workflow != NULL)
 		workflow_task_do(task);

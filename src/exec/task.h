@@ -63,6 +63,7 @@ typedef struct Task
 	bool		held;			/* there is none to take, but others hold some */
 	const char *waiting_for;	/* of an answer; NULL: nothing */
 	const char *waiting_at;
+	bool		collided;		/* its function must be tried again, though it was alone */
 } Task;
 
 /* Takes a task; false if there is none. */
@@ -70,8 +71,8 @@ extern bool workflow_task_take(Task *task);
 extern bool activity_task_take(Task *task);
 
 /* Calls the function and answers. */
-extern void workflow_task_do(const Task *task);
-extern void activity_task_do(const Task *task);
+extern void workflow_task_do(Task *task);
+extern void activity_task_do(Task *task);
 
 /* Answers that the function, or the commit after it, has failed. */
 extern void workflow_task_fail(const Task *task, const ErrorData *error);
@@ -83,7 +84,7 @@ extern Pb__Command *workflow_end_command(const Pass *pass, const ErrorData *erro
 /* ---- task.c ---- */
 
 extern bool task_take(Task *task);
-extern void task_do(const Task *task);
+extern void task_do(Task *task);
 extern void task_fail(const Task *task, const ErrorData *error);
 
 /*

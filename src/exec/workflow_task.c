@@ -7,9 +7,13 @@
  */
 #include "postgres.h"
 
+#include "base/clock.h"
 #include "base/guc.h"
 #include "exec/task.h"
 #include "proto/payload.h"
+
+/* How long steps are taken one by one in one task, while others wait. */
+#define STEPWISE_US (50 * 1000)
 
 /* ---- the history ---- */
 
@@ -193,7 +197,7 @@ answer(const Task *task, Call *call, const ErrorData *error)
 												   (int) call->limit_ms)));
 		return;
 	}
-	if (pass->stop == STOP_NONE && error != NULL && failure_class(error) == ERROR_BUG)
+	if (pass->stop == STOP_NONE && error != NULL && failure_class(error) != ERROR_FAILS)
 	{
 		workflow_task_fail(task, error);
 		return;
@@ -226,11 +230,13 @@ static ErrorData *
 call_with_steps(Call *call)
 {
 	Pass	   *pass = call->pass;
+	TimestampTz begun = clock_wall_now();
 	ErrorData  *error;
 
 	pass->stepwise = step_type_waits(pass->workflow_type);
 	for (;;)
 	{
+		pass->hurry = call->limit_ms > 0 && clock_wall_now() - begun > STEPWISE_US;
 		error = call_guarded(call);
 		if (is_spoilt(pass, error))
 		{
@@ -271,7 +277,7 @@ workflow_task_take(Task *task)
 }
 
 void
-workflow_task_do(const Task *task)
+workflow_task_do(Task *task)
 {
 	Call		call = {.registration = task->registration};
 	ErrorData  *error;
@@ -288,8 +294,12 @@ workflow_task_do(const Task *task)
 	call.limit_ms = task->timed ? guc_pass_timeout : 0;
 	call.shared = task->shared;
 	error = call_with_steps(&call);
-	if (error != NULL && call.pass->stop == STOP_NONE && !call.timed_out &&
-		failure_class(error) >= ERROR_AGAIN)
+	/* What is meant for this session has been raised; others may have said it. */
+	if (error != NULL && call.pass->stop == STOP_NONE && !call.timed_out && !task->apart &&
+		failure_class(error) == ERROR_AGAIN)
+	{
+		task->collided = !task->shared;
 		ReThrowError(error);
+	}
 	answer(task, &call, error);
 }

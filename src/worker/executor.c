@@ -13,6 +13,7 @@
 
 #include "exec/runner.h"
 #include "wake/wake.h"
+#include "worker/pool.h"
 #include "worker/worker.h"
 
 #define MAX_TASKS 1000
@@ -154,5 +155,7 @@ temporal_executor_main(Datum arg)
 	MemoryContextSwitchTo(TopMemoryContext);
 	worker_start_executor(arg, "temporal executor");
 	loop_init(&loop, &transaction);
+	if (pool_is_cautious())
+		loop.apart = LOOP_CAUTIOUS;
 	worker_loop(executor_turn, WAIT_EVENT_EXECUTOR_MAIN);
 }

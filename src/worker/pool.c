@@ -7,7 +7,8 @@
  * With more roles they take turns: a role that has tasks and no executor gets
  * the place of one that is idle or has been at work longest.
  *
- * An executor that has failed is started again after a pause.  The launcher
+ * An executor that has failed is started again after a pause, and does its
+ * first tasks one by one: that which has ended it may come again.  The launcher
  * does not know executors; when the keeper has died, its successor finds them
  * at work.
  */
@@ -24,10 +25,13 @@
 #include "worker/pool.h"
 
 #define LOOK_MS 1000   /* not more often, and so often while roles wait */
-#define RETRY_MS 5000  /* after an executor has failed */
+#define RETRY_MS 5000  /* after an executor could not be started or has failed often */
+#define FIRST_RETRY_MS 500
+#define CAUTIOUS_MS 60000 /* after that the failure is forgotten */
 #define TURN_MS 1000   /* how long a role may keep an executor that others want */
 #define FOREVER_MS (60 * 60 * 1000)
 #define MAX_EXECUTORS 64
+#define CAUTIOUS_BYTE sizeof(uint32) /* of bgw_extra, behind the generation */
 
 typedef struct Executors
 {
@@ -40,6 +44,8 @@ static TimestampTz look_at = DT_NOBEGIN; /* a time of day, as are all here */
 static TimestampTz looked_at = 0;
 static bool resting = false; /* some have failed: none is started before then */
 static TimestampTz start_at = DT_NOBEGIN;
+static TimestampTz failed_at = 0;
+static int failures = 0; /* of executors, in a row */
 static uint64 seen; /* what was registered at the last look */
 
 bool
@@ -90,6 +96,20 @@ count_of(const Executors *executors, Oid role)
 	return count;
 }
 
+/* Has one failed a short time ago? */
+static bool
+is_cautious(TimestampTz now)
+{
+	return now - failed_at < CAUTIOUS_MS * INT64CONST(1000);
+}
+
+/* How long to wait after a failure: longer each time. */
+static long
+retry_ms(void)
+{
+	return failures > 4 ? RETRY_MS : Min(FIRST_RETRY_MS << (failures - 1), RETRY_MS);
+}
+
 static bool
 start_executor(Oid role)
 {
@@ -105,6 +125,7 @@ start_executor(Oid role)
 	worker.bgw_notify_pid = MyProcPid;
 	worker.bgw_main_arg = Int32GetDatum(slot);
 	memcpy(worker.bgw_extra, &generation, sizeof(generation));
+	worker.bgw_extra[CAUTIOUS_BYTE] = is_cautious(clock_wall_now());
 	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "temporal executor for database %u",
 			 MyDatabaseId);
 	strlcpy(worker.bgw_type, "temporal executor", sizeof(worker.bgw_type));
@@ -264,7 +285,9 @@ rest(const Executors *executors, TimestampTz now)
 {
 	if (executors->failed && !resting)
 	{
-		start_at = now + RETRY_MS * INT64CONST(1000);
+		failures = is_cautious(now) ? failures + 1 : 1;
+		start_at = now + retry_ms() * INT64CONST(1000);
+		failed_at = now;
 		resting = true;
 	}
 	else if (resting && start_at <= now)
@@ -272,6 +295,12 @@ rest(const Executors *executors, TimestampTz now)
 		process_free_executors();
 		resting = false;
 	}
+}
+
+bool
+pool_is_cautious(void)
+{
+	return MyBgworkerEntry->bgw_extra[CAUTIOUS_BYTE] != 0;
 }
 
 void

@@ -17,4 +17,7 @@ extern void pool_attend(void);
 /* How many milliseconds there is nothing to do here, at most "limit". */
 extern long pool_sleep_ms(long limit);
 
+/* In an executor: was it started soon after another had failed? */
+extern bool pool_is_cautious(void);
+
 #endif /* TEMPORAL_WORKER_POOL_H */
