@@ -115,33 +115,52 @@ CREATE FUNCTION temporal.execute_local_activity(
 	name text,
 	input "any" DEFAULT NULL,
 	result anyelement DEFAULT NULL::jsonb,
-	maximum_attempts integer DEFAULT 1)
+	initial_interval interval DEFAULT NULL,
+	backoff_coefficient double precision DEFAULT NULL,
+	maximum_interval interval DEFAULT NULL,
+	maximum_attempts integer DEFAULT NULL,
+	non_retryable_error_types text[] DEFAULT NULL)
 RETURNS anyelement
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'temporal_execute_local_activity';
 COMMENT ON FUNCTION temporal.execute_local_activity IS
-'Runs a registered activity function right here, once, in the transaction that records it.';
+'Runs a registered activity function right here, in the transaction that records it; once, unless the call or the registration has a retry policy.';
 
-CREATE FUNCTION temporal.await(handle bigint, result anyelement DEFAULT NULL::jsonb)
+CREATE FUNCTION temporal.retry_steps(
+	initial_interval interval DEFAULT NULL,
+	backoff_coefficient double precision DEFAULT NULL,
+	maximum_interval interval DEFAULT NULL,
+	maximum_attempts integer DEFAULT NULL,
+	non_retryable_error_types text[] DEFAULT NULL)
+RETURNS void
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_retry_steps';
+COMMENT ON FUNCTION temporal.retry_steps IS
+'From here on a step() that fails is tried again as this policy says; without arguments it is not.';
+
+CREATE FUNCTION temporal.await(
+	handle bigint,
+	result anyelement DEFAULT NULL::jsonb,
+	timeout interval DEFAULT NULL)
 RETURNS anyelement
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'temporal_await';
 COMMENT ON FUNCTION temporal.await IS
-'Waits for what a handle stands for; the result of an activity, NULL of a timer.';
+'Waits for what a handle stands for; the result of an activity, the input of a signal, NULL of a timer and once the timeout has passed.';
 
-CREATE FUNCTION temporal.await_all(handles bigint[])
+CREATE FUNCTION temporal.await_all(handles bigint[], timeout interval DEFAULT NULL)
 RETURNS jsonb[]
-LANGUAGE c VOLATILE STRICT
+LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'temporal_await_all';
 COMMENT ON FUNCTION temporal.await_all IS
-'Waits for all of the handles; their results in order.';
+'Waits for all of the handles; their results in order, NULL once the timeout has passed.';
 
-CREATE FUNCTION temporal.await_any(handles bigint[])
+CREATE FUNCTION temporal.await_any(handles bigint[], timeout interval DEFAULT NULL)
 RETURNS bigint
-LANGUAGE c VOLATILE STRICT
+LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'temporal_await_any';
 COMMENT ON FUNCTION temporal.await_any IS
-'Waits for one of the handles; the one that was over first.';
+'Waits for one of the handles; the one that was over first, NULL once the timeout has passed.';
 
 CREATE FUNCTION temporal.cancel_handle(handle bigint)
 RETURNS void
@@ -184,6 +203,13 @@ AS 'MODULE_PATHNAME', 'temporal_await_signals';
 COMMENT ON FUNCTION temporal.await_signals IS
 'Waits for the next signal of one of these names; NULLs once the timeout has passed.';
 
+CREATE FUNCTION temporal.expect_signal(name text)
+RETURNS bigint
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_expect_signal';
+COMMENT ON FUNCTION temporal.expect_signal IS
+'A handle for the next signal of that name, to wait for it together with others.';
+
 CREATE FUNCTION temporal.poll_signal(name text, result anyelement DEFAULT NULL::jsonb)
 RETURNS anyelement
 LANGUAGE c VOLATILE
@@ -211,6 +237,13 @@ LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'temporal_workflow_uuid';
 COMMENT ON FUNCTION temporal.workflow_uuid IS
 'A random UUID, the same in every replay.';
+
+CREATE FUNCTION temporal.side_effect(value "any", result anyelement DEFAULT NULL::jsonb)
+RETURNS anyelement
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'temporal_side_effect';
+COMMENT ON FUNCTION temporal.side_effect IS
+'Records the value, and returns what it was the first time in each replay.';
 
 CREATE FUNCTION temporal.is_cancelled()
 RETURNS boolean

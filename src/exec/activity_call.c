@@ -118,6 +118,7 @@ typedef struct Awaited
 	int			count;
 	Handle	  **handles;
 	bool		any;
+	Handle	   *timer;			/* NULL: no timeout */
 } Awaited;
 
 static bool
@@ -126,9 +127,17 @@ is_over(Pass *pass, void *arg)
 	const Awaited *awaited = arg;
 
 	for (int i = 0; i < awaited->count; i++)
-		if ((awaited->handles[i]->outcome != NULL) == awaited->any)
+		if (handle_is_over(pass, awaited->handles[i]) == awaited->any)
 			return awaited->any;
 	return !awaited->any;
+}
+
+static bool
+is_over_or_late(Pass *pass, void *arg)
+{
+	const Awaited *awaited = arg;
+
+	return is_over(pass, arg) || (awaited->timer != NULL && awaited->timer->outcome != NULL);
 }
 
 static void
@@ -138,10 +147,12 @@ cancel_awaited(Pass *pass, void *arg)
 
 	for (int i = 0; i < awaited->count; i++)
 		handle_cancel(pass, awaited->handles[i]);
+	if (awaited->timer != NULL)
+		handle_cancel(pass, awaited->timer);
 }
 
-static void
-await_handles(Pass *pass, Awaited *awaited)
+static char *
+describe(const Awaited *awaited)
 {
 	StringInfoData reason;
 
@@ -150,29 +161,58 @@ await_handles(Pass *pass, Awaited *awaited)
 		if (awaited->handles[i]->outcome == NULL)
 			appendStringInfo(&reason, "%s%s", reason.len > 0 ? ", " : "",
 							 handle_describe(awaited->handles[i]));
-	pass_wait(pass, is_over, cancel_awaited, awaited, reason.data);
+	if (awaited->timer != NULL)
+		appendStringInfo(&reason, ", %s", handle_until(awaited->timer));
+	return reason.data;
+}
+
+/* False if the timeout, unless it is negative, has passed before. */
+static bool
+await_handles(Pass *pass, Awaited *awaited, int64 timeout)
+{
+	if (is_over(pass, awaited))
+		return true;
+	if (timeout >= 0)
+	{
+		pass_check_cancel(pass);
+		awaited->timer = handle_get(pass, wait_start_timer(pass, timeout));
+	}
+	pass_wait(pass, is_over_or_late, cancel_awaited, awaited, describe(awaited));
+	if (!is_over(pass, awaited))
+		return false;
+	if (awaited->timer != NULL)
+		handle_cancel(pass, awaited->timer);
+	return true;
+}
+
+static int64
+timeout_argument(FunctionCallInfo fcinfo, int argument)
+{
+	return PG_ARGISNULL(argument) ? -1 : argument_interval(fcinfo, argument);
 }
 
 static Jsonb *
-await_one(Pass *pass, int64 number)
+await_one(Pass *pass, int64 number, int64 timeout)
 {
 	Handle	   *handle = handle_get(pass, number);
 	Awaited		awaited = {1, &handle, false};
 
-	await_handles(pass, &awaited);
-	return handle_result(handle);
+	return await_handles(pass, &awaited, timeout) ? handle_result(handle) : NULL;
 }
 
 /* The handles of an array of numbers. */
 static Awaited
-array_handles(Pass *pass, ArrayType *array, bool any)
+array_handles(Pass *pass, FunctionCallInfo fcinfo, bool any)
 {
 	Awaited		awaited = {0, NULL, any};
 	Datum	   *elements;
 	bool	   *nulls;
 	int			n;
 
-	deconstruct_array(array, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &elements, &nulls, &n);
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT), errmsg("handles are not set")));
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &elements, &nulls, &n);
 	awaited.handles = palloc((n + 1) * sizeof(Handle *));
 	for (int i = 0; i < n; i++)
 		awaited.handles[awaited.count++] = handle_get(pass, nulls[i] ? 0 : DatumGetInt64(elements[i]));
@@ -190,7 +230,7 @@ temporal_execute_activity(PG_FUNCTION_ARGS)
 {
 	Pass	   *pass = pass_require("execute_activity");
 
-	return value_result(fcinfo, await_one(pass, start_activity(pass, fcinfo, 3)));
+	return value_result(fcinfo, await_one(pass, start_activity(pass, fcinfo, 3), -1));
 }
 
 /* temporal.start_activity(name, input, task_queue, activity_id, options, summary) returns bigint */
@@ -202,26 +242,28 @@ temporal_start_activity(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(start_activity(pass, fcinfo, 2));
 }
 
-/* temporal.await(handle, result) returns anyelement */
+/* temporal.await(handle, result, timeout) returns anyelement */
 Datum
 temporal_await(PG_FUNCTION_ARGS)
 {
 	Pass	   *pass = pass_require("await");
 
-	return value_result(fcinfo, await_one(pass, PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0)));
+	return value_result(fcinfo, await_one(pass, PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0),
+										  timeout_argument(fcinfo, 2)));
 }
 
-/* temporal.await_all(handles bigint[]) returns jsonb[] */
+/* temporal.await_all(handles bigint[], timeout) returns jsonb[] */
 Datum
 temporal_await_all(PG_FUNCTION_ARGS)
 {
 	Pass	   *pass = pass_require("await_all");
-	Awaited		awaited = array_handles(pass, PG_GETARG_ARRAYTYPE_P(0), false);
+	Awaited		awaited = array_handles(pass, fcinfo, false);
 	Datum	   *results = palloc((awaited.count + 1) * sizeof(Datum));
 	bool	   *nulls = palloc((awaited.count + 1) * sizeof(bool));
 	int			lower = 1;
 
-	await_handles(pass, &awaited);
+	if (!await_handles(pass, &awaited, timeout_argument(fcinfo, 1)))
+		PG_RETURN_NULL();
 	for (int i = 0; i < awaited.count; i++)
 	{
 		Jsonb	   *result = handle_result(awaited.handles[i]);
@@ -235,25 +277,25 @@ temporal_await_all(PG_FUNCTION_ARGS)
 											 -1, false, TYPALIGN_INT));
 }
 
-/* temporal.await_any(handles bigint[]) returns bigint: the first that is over */
+/* temporal.await_any(handles bigint[], timeout) returns bigint: the first that is over */
 Datum
 temporal_await_any(PG_FUNCTION_ARGS)
 {
 	Pass	   *pass = pass_require("await_any");
-	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
-	Awaited		awaited = array_handles(pass, array, true);
+	Awaited		awaited = array_handles(pass, fcinfo, true);
 	const Handle *first = NULL;
 	int64		number = 0;
 
 	if (awaited.count == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT), errmsg("there are no handles to wait for")));
-	await_handles(pass, &awaited);
+	if (!await_handles(pass, &awaited, timeout_argument(fcinfo, 1)))
+		PG_RETURN_NULL();
 	for (int i = 0; i < awaited.count; i++)
 	{
-		const Handle *handle = awaited.handles[i];
+		Handle	   *handle = awaited.handles[i];
 
-		if (handle->outcome != NULL &&
+		if (handle_is_over(pass, handle) &&
 			(first == NULL || handle->outcome->event_id < first->outcome->event_id))
 		{
 			first = handle;

@@ -66,12 +66,33 @@ handle_resolve(Pass *pass, HandleKind kind, int64 event_id, const Pb__HistoryEve
 	{
 		Handle	   *handle = lfirst(cell);
 
-		if (handle->event_id == event_id && handle->kind == kind)
+		if (handle->kind == kind && handle->event_id == event_id)
 		{
 			handle->outcome = outcome;
 			return;
 		}
 	}
+}
+
+/* handle_is_over -- a signal belongs to the first handle that looks for it. */
+bool
+handle_is_over(Pass *pass, Handle *handle)
+{
+	ListCell   *cell;
+
+	if (handle->kind != HANDLE_SIGNAL || handle->outcome != NULL)
+		return handle->outcome != NULL;
+	foreach(cell, pass->signals)
+	{
+		Signal	   *signal = lfirst(cell);
+
+		if (signal->taken || strcmp(signal->name, handle->name) != 0)
+			continue;
+		signal->taken = true;
+		handle->outcome = signal->event;
+		return true;
+	}
+	return false;
 }
 
 /* ---- for people ---- */
@@ -90,9 +111,15 @@ handle_until(const Handle *handle)
 char *
 handle_describe(const Handle *handle)
 {
-	return handle->kind == HANDLE_TIMER ?
-		psprintf("timer %s %s", handle->id, handle_until(handle)) :
-		psprintf("activity %s", handle->name);
+	switch (handle->kind)
+	{
+		case HANDLE_TIMER:
+			return psprintf("timer %s %s", handle->id, handle_until(handle));
+		case HANDLE_SIGNAL:
+			return psprintf("signal %s", handle->name);
+		default:
+			return psprintf("activity %s", handle->name);
+	}
 }
 
 /* ---- cancelling ---- */
@@ -135,6 +162,8 @@ handle_cancel(Pass *pass, Handle *handle)
 {
 	MemoryContext caller;
 
+	if (handle->kind == HANDLE_SIGNAL)
+		return;
 	handle->cancel_later = handle->kind == HANDLE_ACTIVITY && handle->task == pass->task;
 	if (handle->outcome != NULL || handle->cancelled || handle->cancel_later)
 		return;
@@ -228,6 +257,8 @@ handle_result(const Handle *handle)
 						   canceled_failure(event->activity_task_canceled_event_attributes->details),
 						   RETRY_STATE(CANCEL_REQUESTED));
 			break;
+		case EVENT(WORKFLOW_EXECUTION_SIGNALED):
+			return wait_signal_input(event->workflow_execution_signaled_event_attributes->input);
 		default:
 			return NULL;
 	}

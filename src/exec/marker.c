@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "exec/marker.h"
 #include "lib/stringinfo.h"
 #include "proto/payload.h"
@@ -14,6 +16,7 @@
 
 #define LOCAL_ACTIVITY "core_local_activity"
 #define PATCH "core_patch"
+#define SIDE_EFFECT "SideEffect"
 
 /* The details of a command and of an event have entries of the same fields. */
 typedef struct Entry
@@ -89,6 +92,22 @@ marker_result(const Pb__MarkerRecordedEventAttributes *attributes)
 	return find_detail(attributes->n_details, (const Entry *const *) attributes->details, "result");
 }
 
+const Pb__Payloads *
+marker_value(const Pb__MarkerRecordedEventAttributes *attributes)
+{
+	return find_detail(attributes->n_details, (const Entry *const *) attributes->details, "data");
+}
+
+int64
+marker_backoff(const Pb__MarkerRecordedEventAttributes *attributes)
+{
+	const char *backoff = find_text(find_detail(attributes->n_details,
+												(const Entry *const *) attributes->details, "data"),
+									"backoff");
+
+	return (int64) rint(strtod(backoff, NULL) * USECS_PER_SEC);
+}
+
 /* ---- writing ---- */
 
 static void
@@ -131,6 +150,18 @@ marker_patch(const char *id)
 }
 
 Pb__Command *
+marker_side_effect(int number, Pb__Payloads *value)
+{
+	Pb__Command *command = new_marker(SIDE_EFFECT);
+	Pb__RecordMarkerCommandAttributes *attributes = command->record_marker_command_attributes;
+
+	add_detail(attributes, "side-effect-id", core_json_payload(psprintf("%d", number)));
+	if (value != NULL && value->n_payloads > 0)
+		add_detail(attributes, "data", value->payloads[0]);
+	return command;
+}
+
+Pb__Command *
 marker_step(int number, const Step *step, TimestampTz time)
 {
 	Pb__Command *command = new_marker(LOCAL_ACTIVITY);
@@ -144,7 +175,10 @@ marker_step(int number, const Step *step, TimestampTz time)
 	appendStringInfo(&data, "{\"seq\":%d,\"attempt\":%d,\"activity_id\":\"%d\",\"activity_type\":",
 					 number, Max(step->attempt, 1), number);
 	escape_json(&data, step->name);
-	appendStringInfo(&data, ",\"complete_time\":\"%s\"}", when);
+	appendStringInfo(&data, ",\"complete_time\":\"%s\"", when);
+	if (step->backoff > 0)
+		appendStringInfo(&data, ",\"backoff\":\"%.6fs\"", (double) step->backoff / USECS_PER_SEC);
+	appendStringInfoChar(&data, '}');
 	add_detail(attributes, "data", core_json_payload(data.data));
 	if (step->result != NULL)
 		add_detail(attributes, "result", payload_from_jsonb(step->result));

@@ -19,6 +19,12 @@ extern const char *marker_command_about(const Pb__RecordMarkerCommandAttributes 
 extern const char *marker_event_about(const Pb__MarkerRecordedEventAttributes *attributes);
 
 extern bool marker_is_patch(const Pb__HistoryEvent *event);
+/* The value of a side effect, as it was the first time. */
+extern Pb__Command *marker_side_effect(int number, Pb__Payloads *value);
+extern const Pb__Payloads *marker_value(const Pb__MarkerRecordedEventAttributes *attributes);
+
+/* Of a step that has failed: how long to wait for the next attempt; 0: there is none. */
+extern int64 marker_backoff(const Pb__MarkerRecordedEventAttributes *attributes);
 extern const Pb__Payloads *marker_result(const Pb__MarkerRecordedEventAttributes *attributes);
 
 #endif							/* TEMPORAL_EXEC_MARKER_H */

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "base/argument.h"
+#include "base/errors.h"
 #include "catalog/pg_type.h"
 #include "core/decide.h"
 #include "exec/options.h"
@@ -34,9 +35,8 @@ read_types(FunctionCallInfo fcinfo, int argument, Pb__RetryPolicy *policy)
 				TextDatumGetCString(elements[i]);
 }
 
-/* NULL if none of the five arguments is set. */
-static Pb__RetryPolicy *
-retry_policy(FunctionCallInfo fcinfo, int first)
+Pb__RetryPolicy *
+options_retry_policy(FunctionCallInfo fcinfo, int first)
 {
 	Pb__RetryPolicy *policy = proto_new(&pb__retry_policy__descriptor);
 	bool		set = false;
@@ -65,12 +65,21 @@ options_arguments(FunctionCallInfo fcinfo, int first)
 	options->schedule_to_close_timeout = duration(fcinfo, first + 1);
 	options->schedule_to_start_timeout = duration(fcinfo, first + 2);
 	options->heartbeat_timeout = duration(fcinfo, first + 3);
-	options->retry_policy = retry_policy(fcinfo, first + 4);
+	options->retry_policy = options_retry_policy(fcinfo, first + 4);
 	return options;
 }
 
-static void
-default_policy(Pb__RetryPolicy *policy, const Pb__RetryPolicy *otherwise)
+void
+options_check_policy(const Pb__RetryPolicy *policy)
+{
+	const char *problem = core_check_retry_policy(policy);
+
+	if (problem != NULL)
+		ereport(ERROR, (errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT), errmsg("%s", problem)));
+}
+
+void
+options_default_policy(Pb__RetryPolicy *policy, const Pb__RetryPolicy *otherwise)
 {
 	if (policy->initial_interval == NULL)
 		policy->initial_interval = otherwise->initial_interval;
@@ -101,5 +110,5 @@ options_default(Pb__ActivityOptions *options, const Pb__ActivityOptions *otherwi
 	if (options->retry_policy == NULL)
 		options->retry_policy = otherwise->retry_policy;
 	else if (otherwise->retry_policy != NULL)
-		default_policy(options->retry_policy, otherwise->retry_policy);
+		options_default_policy(options->retry_policy, otherwise->retry_policy);
 }

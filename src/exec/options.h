@@ -18,7 +18,14 @@
 
 extern Pb__ActivityOptions *options_arguments(FunctionCallInfo fcinfo, int first);
 
-/* Fills in what "options" do not say. */
+/* Its last five; NULL if none of them is set. */
+extern Pb__RetryPolicy *options_retry_policy(FunctionCallInfo fcinfo, int first);
+
+/* An error if there is something wrong with it. */
+extern void options_check_policy(const Pb__RetryPolicy *policy);
+
+/* Fills in what "options" (the policy) do not say. */
+extern void options_default_policy(Pb__RetryPolicy *policy, const Pb__RetryPolicy *otherwise);
 extern void options_default(Pb__ActivityOptions *options, const Pb__ActivityOptions *otherwise);
 
 #endif							/* TEMPORAL_EXEC_OPTIONS_H */

@@ -110,6 +110,7 @@ apply_event(Pass *pass, const Pb__HistoryEvent *event)
 				Signal	   *signal = palloc0(sizeof(Signal));
 
 				signal->name = event->workflow_execution_signaled_event_attributes->signal_name;
+				signal->event = event;
 				signal->input = event->workflow_execution_signaled_event_attributes->input;
 				pass->signals = lappend(pass->signals, signal);
 				break;
@@ -164,8 +165,9 @@ pass_rewind(Pass *pass)
 	pass->applied = 0;
 	pass->handles = pass->signals = pass->commands = NIL;
 	pass->patches = pass->unpatched = pass->compensations = NIL;
-	pass->activities = pass->timers = pass->locals = pass->step = 0;
+	pass->activities = pass->timers = pass->locals = pass->step = pass->side_effects = 0;
 	pass->random = 0;
+	pass->step_policy = NULL;
 	pass->cancel_requested = pass->cancel_raised = pass->again = false;
 	pass->stop = STOP_NONE;
 	pass->reason = NULL;

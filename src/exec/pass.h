@@ -32,14 +32,15 @@ typedef enum PassStop
 typedef enum HandleKind
 {
 	HANDLE_ACTIVITY,
-	HANDLE_TIMER
+	HANDLE_TIMER,
+	HANDLE_SIGNAL				/* the next signal of a name; of no command */
 } HandleKind;
 
 typedef struct Handle
 {
 	HandleKind	kind;
 	const char *id;				/* of the activity or timer */
-	const char *name;			/* activity type */
+	const char *name;			/* activity type, signal */
 	int			task;			/* the task that has asked for it */
 	int64		event_id;		/* that scheduled it; 0 while it is a new command */
 	const Pb__HistoryEvent *outcome;	/* NULL while it is pending */
@@ -52,6 +53,7 @@ typedef struct Signal
 {
 	const char *name;
 	const Pb__Payloads *input;
+	const Pb__HistoryEvent *event;
 	bool		taken;
 } Signal;
 
@@ -59,9 +61,11 @@ typedef struct Signal
 typedef struct Step
 {
 	const char *name;
-	const Registration *registration;	/* a local activity */
+	const Registration *registration;	/* a local activity; known when it is taken */
+	Pb__RetryPolicy *asked;		/* what the call of one says; NULL: nothing */
 	const Pb__Payloads *input;	/* of it */
-	int			maximum_attempts;
+	const Pb__RetryPolicy *policy;	/* filled */
+	int			attempt;
 	const char *query;			/* else SQL */
 	int			nargs;
 	Oid		   *types;
@@ -70,7 +74,7 @@ typedef struct Step
 	/* What came of it. */
 	Jsonb	   *result;
 	Pb__Failure *failure;
-	int			attempt;
+	int64		backoff;		/* before the next attempt; 0: there is none */
 	Pb__Command *command;		/* that records it */
 } Step;
 
@@ -108,7 +112,9 @@ typedef struct Pass
 	uint64		random;
 	bool		cancel_requested;
 	bool		cancel_raised;
+	int			side_effects;
 	int			locals;			/* steps asked for */
+	Pb__RetryPolicy *step_policy;	/* of steps; NULL: they are not tried again */
 	List	   *patches;		/* of char *: ids that were asked for and are in use */
 	List	   *unpatched;		/* of char *: those that are not */
 	List	   *compensations;	/* of Compensation, the latest first */
@@ -182,12 +188,23 @@ extern uint64 pass_random(Pass *pass);
 /* Takes a step where we are; fills in its result, raises its error. */
 extern void step_take(Step *step);
 
-/* Takes it in subtransactions, as often as it may fail; raises what must be tried later. */
+/* Takes it in a subtransaction; raises what must be tried later. */
 extern void step_take_guarded(Pass *pass, Step *step);
 
 /* Does a type of workflow wait after its steps?  Then they are taken one by one. */
 extern bool step_type_waits(const char *workflow_type);
 extern void step_note_type(const char *workflow_type);
+
+/* ---- wait_call.c ---- */
+
+/* Waits for a new timer; "what" is to come then, NULL: nothing but it. */
+extern void wait_timer(Pass *pass, int64 microseconds, const char *what);
+
+/* Starts a timer; its handle. */
+extern int	wait_start_timer(Pass *pass, int64 microseconds);
+
+/* What a signal brought; JSON null if nothing. */
+extern Jsonb *wait_signal_input(const Pb__Payloads *input);
 
 /* ---- handle.c ---- */
 
@@ -197,6 +214,7 @@ extern Handle *handle_get(Pass *pass, int64 number);
 extern int	handle_number(const Pass *pass, const Handle *handle);
 extern void handle_resolve(Pass *pass, HandleKind kind, int64 event_id,
 						   const Pb__HistoryEvent *outcome);
+extern bool handle_is_over(Pass *pass, Handle *handle);
 extern void handle_cancel(Pass *pass, Handle *handle);
 extern void handle_cancel_late(Pass *pass);
 
@@ -204,7 +222,7 @@ extern void handle_cancel_late(Pass *pass);
 extern char *handle_describe(const Handle *handle);
 extern char *handle_until(const Handle *handle);
 
-/* Of an activity its result, of a timer NULL; raises its failure. */
+/* Of an activity its result, of a signal its input, of a timer NULL; raises its failure. */
 extern Jsonb *handle_result(const Handle *handle);
 
 /* ---- failure.c ---- */

@@ -14,6 +14,7 @@
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(temporal_patched);
+PG_FUNCTION_INFO_V1(temporal_side_effect);
 PG_FUNCTION_INFO_V1(temporal_upsert_search_attributes);
 PG_FUNCTION_INFO_V1(temporal_upsert_memo);
 PG_FUNCTION_INFO_V1(temporal_fail);
@@ -69,6 +70,26 @@ temporal_patched(PG_FUNCTION_ARGS)
 	}
 	MemoryContextSwitchTo(caller);
 	PG_RETURN_BOOL(patched);
+}
+
+/* ---- side effects ---- */
+
+/* temporal.side_effect(value "any", result anyelement) returns anyelement */
+Datum
+temporal_side_effect(PG_FUNCTION_ARGS)
+{
+	Pass	   *pass = pass_require("side_effect");
+	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
+	Pb__Payloads *value = value_payloads(fcinfo, 0);
+	const Pb__HistoryEvent *event;
+	Jsonb	   *json;
+
+	pass_skip_task(pass);
+	event = pass_command(pass, marker_side_effect(++pass->side_effects, value));
+	json = payloads_to_jsonb(event == NULL ? value :
+							 marker_value(event->marker_recorded_event_attributes));
+	MemoryContextSwitchTo(caller);
+	return value_result(fcinfo, json);
 }
 
 /* ---- attributes ---- */

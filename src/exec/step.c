@@ -9,10 +9,14 @@
  * called again stepwise: it stops at each step that is not taken yet, the
  * runner takes it in a subtransaction outside of user code, and begins again.
  * Types of workflow that once needed that begin so the next time.
+ *
+ * A step that fails and is to be tried again leaves a marker that says so, and
+ * a timer: nothing waits inside of a transaction.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "base/clock.h"
 #include "exec/function.h"
 #include "exec/task.h"
 #include "catalog/pg_type.h"
@@ -129,7 +133,6 @@ step_take(Step *step)
 
 	pass_current = NULL;
 	XactReadOnly = false;
-	step->attempt++;
 	PG_TRY();
 	{
 		if (step->query != NULL)
@@ -151,6 +154,18 @@ take_body(void *arg)
 	step_take(arg);
 }
 
+/* It has failed: when is it tried again? */
+static void
+note_failure(Step *step, const ErrorData *error)
+{
+	RetryDecision decision;
+
+	step->failure = failure_of_error(error);
+	decision = core_decide_retry(step->policy, step->attempt, step->failure, clock_now(), 0);
+	if (decision.state == RETRY_STATE(IN_PROGRESS))
+		step->backoff = decision.interval;
+}
+
 void
 step_take_guarded(Pass *pass, Step *step)
 {
@@ -158,13 +173,11 @@ step_take_guarded(Pass *pass, Step *step)
 	ErrorData  *error;
 	bool		timed_out;
 
-	do
-	{
-		error = call_limited(take_body, step, STEP_LIMIT_MS, &timed_out);
-		if (error != NULL && failure_class(error) >= ERROR_AGAIN && !timed_out)
-			ReThrowError(error);
-	} while (error != NULL && step->attempt < step->maximum_attempts);
-	step->failure = error != NULL ? failure_of_error(error) : NULL;
+	error = call_limited(take_body, step, STEP_LIMIT_MS, &timed_out);
+	if (error != NULL && failure_class(error) >= ERROR_AGAIN && !timed_out)
+		ReThrowError(error);
+	if (error != NULL)
+		note_failure(step, error);
 	pass->steps = lappend(pass->steps, step);
 	MemoryContextSwitchTo(caller);
 }

@@ -10,6 +10,7 @@
 #include "catalog/pg_type.h"
 #include "exec/function.h"
 #include "exec/marker.h"
+#include "exec/options.h"
 #include "exec/pass.h"
 #include "funcapi.h"
 #include "proto/payload.h"
@@ -20,6 +21,7 @@
 
 PG_FUNCTION_INFO_V1(temporal_step);
 PG_FUNCTION_INFO_V1(temporal_execute_local_activity);
+PG_FUNCTION_INFO_V1(temporal_retry_steps);
 
 /* How many steps are taken in one workflow task: in a pass, one by one. */
 #define MAX_STEPS 10000
@@ -42,13 +44,19 @@ raise_failure(const char *name, const Pb__Failure *cause)
 	failure_raise(ERRCODE_TEMPORAL_ACTIVITY_FAILED, failure->message, failure);
 }
 
-/* Records the step, or finds it recorded; its result. */
-static Jsonb *
+typedef struct Outcome
+{
+	Jsonb	   *result;
+	const Pb__Failure *failure; /* NULL: it has succeeded */
+	int64		backoff;
+} Outcome;
+
+/* Records the attempt, or finds it recorded. */
+static Outcome
 recorded(Pass *pass, Step *step)
 {
 	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
-	const Pb__Failure *failure = step->failure;
-	Jsonb	   *result = step->result;
+	Outcome		outcome = {step->result, step->failure, step->backoff};
 	const Pb__HistoryEvent *event;
 
 	if (step->command == NULL)
@@ -56,13 +64,12 @@ recorded(Pass *pass, Step *step)
 	event = pass_command(pass, step->command);
 	if (event != NULL)
 	{
-		failure = event->marker_recorded_event_attributes->failure;
-		result = payloads_to_jsonb(marker_result(event->marker_recorded_event_attributes));
+		outcome.failure = event->marker_recorded_event_attributes->failure;
+		outcome.backoff = marker_backoff(event->marker_recorded_event_attributes);
+		outcome.result = payloads_to_jsonb(marker_result(event->marker_recorded_event_attributes));
 	}
 	MemoryContextSwitchTo(caller);
-	if (failure != NULL)
-		raise_failure(step->name, failure);
-	return result;
+	return outcome;
 }
 
 /* ---- taking it ---- */
@@ -83,6 +90,32 @@ take_here(Pass *pass, Step *step)
 	pass->step_subid = GetCurrentSubTransactionId();
 	pass->steps = lappend(pass->steps, step);
 	pass->step++;
+	MemoryContextSwitchTo(caller);
+}
+
+static const Pb__RetryPolicy only_once = {
+	PROTOBUF_C_MESSAGE_INIT(&pb__retry_policy__descriptor), .maximum_attempts = 1
+};
+
+/* Finds the function of a local activity; its policy is that of the call, then its own. */
+static void
+find_function(const Pass *pass, Step *step)
+{
+	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
+	const Pb__RetryPolicy *own;
+
+	step->registration = service_find_registration(pass->namespace_name, QUEUE_TYPE(ACTIVITY),
+												   step->name);
+	if (step->registration == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("activity \"%s\" is not registered", step->name)));
+	own = step->registration->options->retry_policy;
+	if (step->asked != NULL && own != NULL)
+		options_default_policy(step->asked, own);
+	if (step->asked != NULL)
+		own = step->asked;
+	step->policy = own != NULL ? core_fill_retry_policy(own) : &only_once;
 	MemoryContextSwitchTo(caller);
 }
 
@@ -110,6 +143,8 @@ take(Pass *pass, Step *step)
 		pass->again = true;
 		pass_stop(pass, STOP_WAITING, "the next workflow task");
 	}
+	if (step->query == NULL)
+		find_function(pass, step);
 	if (pass->stepwise)
 	{
 		pass->wanted = step;
@@ -119,11 +154,34 @@ take(Pass *pass, Step *step)
 	return step;
 }
 
-static Jsonb *
-do_step(Pass *pass, Step *step)
+/* The same step, for another attempt. */
+static Step *
+next_attempt(Pass *pass, const Step *step, int attempt)
 {
-	pass->locals++;
-	return recorded(pass, take(pass, step));
+	Step	   *next = MemoryContextAlloc(pass->memory, sizeof(Step));
+
+	*next = *step;
+	next->attempt = attempt;
+	return next;
+}
+
+/* As often as its policy says; "step" itself is not taken. */
+static Jsonb *
+do_step(Pass *pass, const Step *step)
+{
+	for (int attempt = 1;; attempt++)
+	{
+		Outcome		outcome;
+
+		pass->locals++;
+		outcome = recorded(pass, take(pass, next_attempt(pass, step, attempt)));
+		if (outcome.failure == NULL)
+			return outcome.result;
+		if (outcome.backoff == 0)
+			raise_failure(step->name, outcome.failure);
+		wait_timer(pass, outcome.backoff,
+				   psprintf("attempt %d of step %s", attempt + 1, step->name));
+	}
 }
 
 /* ---- SQL ---- */
@@ -163,7 +221,7 @@ new_step(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT), errmsg("name of the step is not set")));
 	step->name = argument_text(fcinfo, 0, NULL);
-	step->maximum_attempts = 1;
+	step->policy = &only_once;
 	return step;
 }
 
@@ -177,6 +235,8 @@ temporal_step(PG_FUNCTION_ARGS)
 	Jsonb	   *result;
 
 	step->query = argument_text(fcinfo, 1, NULL);
+	if (pass->step_policy != NULL)
+		step->policy = pass->step_policy;
 	copy_arguments(fcinfo, 2, step);
 	MemoryContextSwitchTo(caller);
 	result = do_step(pass, step);
@@ -185,7 +245,25 @@ temporal_step(PG_FUNCTION_ARGS)
 	PG_RETURN_JSONB_P(result);
 }
 
-/* temporal.execute_local_activity(name, input, result, maximum_attempts) returns anyelement */
+/*
+ * temporal.retry_steps(initial_interval, backoff_coefficient, maximum_interval,
+ *						maximum_attempts, non_retryable_error_types)
+ */
+Datum
+temporal_retry_steps(PG_FUNCTION_ARGS)
+{
+	Pass	   *pass = pass_require("retry_steps");
+	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
+	Pb__RetryPolicy *policy = options_retry_policy(fcinfo, 0);
+
+	if (policy != NULL)
+		options_check_policy(policy);
+	pass->step_policy = policy != NULL ? core_fill_retry_policy(policy) : NULL;
+	MemoryContextSwitchTo(caller);
+	PG_RETURN_VOID();
+}
+
+/* temporal.execute_local_activity(name, input, result, retry policy) returns anyelement */
 Datum
 temporal_execute_local_activity(PG_FUNCTION_ARGS)
 {
@@ -194,16 +272,9 @@ temporal_execute_local_activity(PG_FUNCTION_ARGS)
 	Step	   *step = new_step(fcinfo);
 
 	step->input = value_payloads(fcinfo, 1);
-	if (!PG_ARGISNULL(3))
-		step->maximum_attempts = PG_GETARG_INT32(3);
-	pass_skip_task(pass);
-	if (pass_is_live(pass))
-		step->registration = service_find_registration(pass->namespace_name, QUEUE_TYPE(ACTIVITY),
-													   step->name);
-	if (pass_is_live(pass) && step->registration == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_FUNCTION),
-				 errmsg("activity \"%s\" is not registered", step->name)));
+	step->asked = options_retry_policy(fcinfo, 3);
+	if (step->asked != NULL)
+		options_check_policy(step->asked);
 	MemoryContextSwitchTo(caller);
 	return value_result(fcinfo, do_step(pass, step));
 }

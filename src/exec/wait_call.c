@@ -17,13 +17,13 @@ PG_FUNCTION_INFO_V1(temporal_sleep);
 PG_FUNCTION_INFO_V1(temporal_start_timer);
 PG_FUNCTION_INFO_V1(temporal_await_signal);
 PG_FUNCTION_INFO_V1(temporal_await_signals);
+PG_FUNCTION_INFO_V1(temporal_expect_signal);
 PG_FUNCTION_INFO_V1(temporal_poll_signal);
 
 /* ---- timers ---- */
 
-/* Starts a timer; its handle. */
-static int
-start_timer(Pass *pass, int64 microseconds)
+int
+wait_start_timer(Pass *pass, int64 microseconds)
 {
 	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
 	Pb__Command *command = pass_new_command(PB__COMMAND_TYPE__COMMAND_TYPE_START_TIMER);
@@ -57,16 +57,25 @@ cancel(Pass *pass, void *arg)
 	handle_cancel(pass, arg);
 }
 
+void
+wait_timer(Pass *pass, int64 microseconds, const char *what)
+{
+	Handle	   *timer;
+
+	pass_check_cancel(pass);
+	timer = handle_get(pass, wait_start_timer(pass, microseconds));
+	pass_wait(pass, has_fired, cancel, timer,
+			  what == NULL ? handle_describe(timer) :
+			  psprintf("%s, %s", what, handle_until(timer)));
+}
+
 /* temporal.sleep(duration interval) */
 Datum
 temporal_sleep(PG_FUNCTION_ARGS)
 {
 	Pass	   *pass = pass_require("sleep");
-	Handle	   *timer;
 
-	pass_check_cancel(pass);
-	timer = handle_get(pass, start_timer(pass, argument_interval(fcinfo, 0)));
-	pass_wait(pass, has_fired, cancel, timer, handle_describe(timer));
+	wait_timer(pass, argument_interval(fcinfo, 0), NULL);
 	PG_RETURN_VOID();
 }
 
@@ -77,7 +86,7 @@ temporal_start_timer(PG_FUNCTION_ARGS)
 	Pass	   *pass = pass_require("start_timer");
 
 	pass_check_cancel(pass);
-	PG_RETURN_INT64(start_timer(pass, argument_interval(fcinfo, 0)));
+	PG_RETURN_INT64(wait_start_timer(pass, argument_interval(fcinfo, 0)));
 }
 
 /* ---- signals ---- */
@@ -153,7 +162,7 @@ await_signal(Pass *pass, List *names, FunctionCallInfo fcinfo, int timeout)
 	{
 		pass_check_cancel(pass);
 		if (!PG_ARGISNULL(timeout))
-			awaited.timer = handle_get(pass, start_timer(pass, argument_interval(fcinfo, timeout)));
+			awaited.timer = handle_get(pass, wait_start_timer(pass, argument_interval(fcinfo, timeout)));
 		pass_wait(pass, signal_came, cancel_timeout, &awaited, describe(names, awaited.timer));
 	}
 	if (awaited.signal == NULL)
@@ -163,14 +172,13 @@ await_signal(Pass *pass, List *names, FunctionCallInfo fcinfo, int timeout)
 	return awaited.signal;
 }
 
-/* What a signal brought; JSON null if nothing. */
-static Jsonb *
-signal_input(const Signal *signal)
+Jsonb *
+wait_signal_input(const Pb__Payloads *input)
 {
-	Jsonb	   *input = payloads_to_jsonb(signal->input);
+	Jsonb	   *json = payloads_to_jsonb(input);
 	JsonbValue	null = {.type = jbvNull};
 
-	return input != NULL ? input : JsonbValueToJsonb(&null);
+	return json != NULL ? json : JsonbValueToJsonb(&null);
 }
 
 /* As value_result(), but a jsonb that is null is not NULL. */
@@ -178,8 +186,8 @@ static Datum
 signal_result(FunctionCallInfo fcinfo, const Signal *signal)
 {
 	if (signal != NULL && get_fn_expr_rettype(fcinfo->flinfo) == JSONBOID)
-		PG_RETURN_JSONB_P(signal_input(signal));
-	return value_result(fcinfo, signal != NULL ? signal_input(signal) : NULL);
+		PG_RETURN_JSONB_P(wait_signal_input(signal->input));
+	return value_result(fcinfo, signal != NULL ? wait_signal_input(signal->input) : NULL);
 }
 
 /* temporal.await_signal(name, timeout, result) returns anyelement */
@@ -220,10 +228,19 @@ temporal_await_signals(PG_FUNCTION_ARGS)
 	if (signal != NULL)
 	{
 		values[0] = CStringGetTextDatum(signal->name);
-		values[1] = JsonbPGetDatum(signal_input(signal));
+		values[1] = JsonbPGetDatum(wait_signal_input(signal->input));
 		missing[0] = missing[1] = false;
 	}
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, missing)));
+}
+
+/* temporal.expect_signal(name) returns bigint: a handle of the next one */
+Datum
+temporal_expect_signal(PG_FUNCTION_ARGS)
+{
+	Pass	   *pass = pass_require("expect_signal");
+
+	PG_RETURN_INT64(handle_add(pass, HANDLE_SIGNAL, "", argument_text(fcinfo, 0, NULL), NULL));
 }
 
 /* temporal.poll_signal(name, result) returns anyelement */

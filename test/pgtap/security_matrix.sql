@@ -120,6 +120,7 @@ FROM (VALUES
 	-- in workflow functions only
 	('step', 'none', $$step('s', 'SELECT 1')$$, '55000'),
 	('step', 'none', $$step('s', 'SELECT $1', 1)$$, '55000'),
+	('retry_steps', 'none', $$retry_steps()$$, '55000'),
 	('execute_local_activity', 'none', $$execute_local_activity('a')$$, '55000'),
 	('workflow_info', 'none', $$workflow_info()$$, '55000'),
 	('patched', 'none', $$patched('p')$$, '55000'),
@@ -142,6 +143,8 @@ FROM (VALUES
 	('start_timer', 'none', $$start_timer('1 s')$$, '55000'),
 	('await_signal', 'none', $$await_signal('s')$$, '55000'),
 	('await_signals', 'none', $$await_signals('{s}')$$, '55000'),
+	('expect_signal', 'none', $$expect_signal('s')$$, '55000'),
+	('side_effect', 'none', $$side_effect(1)$$, '55000'),
 	('poll_signal', 'none', $$poll_signal('s')$$, '55000'),
 	('workflow_now', 'none', $$workflow_now()$$, '55000'),
 	('workflow_random', 'none', $$workflow_random()$$, '55000'),

@@ -63,6 +63,60 @@ CREATE FUNCTION shop.lost() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN tem
 SELECT temporal.register_workflow('shop.lost') \g /dev/null
 SELECT is(t.launch('lost'), 'TF001 workflow "lost" failed: there is no handle 7', 'a handle must exist');
 
+\echo # what comes first
+
+CREATE FUNCTION shop.choose() RETURNS text LANGUAGE plpgsql AS
+$$
+DECLARE
+	go bigint := temporal.expect_signal('go');
+	far bigint := temporal.start_activity('far', task_queue => 'elsewhere');
+	late bigint;
+	first bigint;
+BEGIN
+	first := temporal.await_any(ARRAY[far, go], '1 hour');
+	IF first IS NULL THEN
+		late := temporal.start_timer('1 day');
+		RETURN concat_ws(' ', temporal.await(far, timeout => '1 s') IS NULL, temporal.await_all(ARRAY[go, late], '1 s') IS NULL,
+			temporal.await_any(ARRAY[go, late]) = go, temporal.await(go), temporal.poll_signal('go'));
+	END IF;
+	PERFORM temporal.cancel_handle(far);
+	RETURN concat_ws(' ', first = go, temporal.await(go), temporal.await(temporal.expect_signal('go'), result => 0, timeout => '1 s'));
+END
+$$;
+SELECT temporal.register_workflow('shop.choose') \g /dev/null
+SELECT t.launch('choose', NULL, 'choose'), t.launch('choose', NULL, 'choose late') \g /dev/null
+SELECT matches((SELECT waiting_for FROM temporal.workflows WHERE workflow_id = 'choose'), '^activity far, signal go, until ', 'an activity, a signal or a timeout');
+SELECT temporal.signal_workflow('choose', 'go', '1'), temporal.signal_workflow('choose', 'go', '2'), t.tick() \g /dev/null
+SELECT is(t.outcome('choose'), '"t 1 2"', 'the signal was first');
+SELECT is((SELECT count(*) FROM temporal.history('choose') WHERE event_type = 'TimerCanceled'), 1::bigint, 'the timeout is taken back');
+SELECT t.skip('1 hour'), t.skip('1 s'), t.skip('1 s') \g /dev/null
+SELECT temporal.signal_workflow('choose late', 'go', '3'), temporal.signal_workflow('choose late', 'go', '4'), t.tick() \g /dev/null
+SELECT is(t.outcome('choose late'), '"t t t 3 4"', 'the timeouts were');
+SELECT is(temporal.replay('shop.choose', id), NULL, id || ' is found again') FROM unnest(ARRAY['choose', 'choose late']) id;
+SELECT t.check('choose'); SELECT t.check('choose late');
+
+\echo # side effects
+
+CREATE SEQUENCE shop.number;
+CREATE FUNCTION shop.affect() RETURNS text LANGUAGE plpgsql AS
+$$
+DECLARE
+	n bigint;
+	nothing text;
+BEGIN
+	n := temporal.side_effect(nextval('shop.number'), result => n);
+	nothing := temporal.side_effect(NULL::text, result => nothing);
+	PERFORM temporal.sleep('1 s');
+	RETURN concat_ws(' ', n, nothing IS NULL, nextval('shop.number') > n);
+END
+$$;
+SELECT temporal.register_workflow('shop.affect', direct_sql => true) \g /dev/null
+SELECT t.launch('affect'), t.skip('1 s') \g /dev/null
+SELECT is(t.outcome('affect'), '"1 t t"', 'a value is what it was the first time');
+SELECT t.event_has('affect', 5, '{"markerName": "SideEffect", "details": {"data": [1], "side-effect-id": [1]}}', 'it is recorded');
+SELECT is(temporal.replay('shop.affect', 'affect'), NULL, 'and found again');
+SELECT t.check('affect');
+
 \echo # heartbeats
 
 CREATE FUNCTION shop.climb(top integer) RETURNS text LANGUAGE plpgsql AS

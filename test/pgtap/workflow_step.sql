@@ -108,6 +108,57 @@ SELECT is(t.launch('doomed'), 'TF001 workflow "doomed" failed: the end', 'a work
 SELECT is((SELECT n FROM shop.stock), 20, 'which stays');
 SELECT t.history_is('doomed', '1 WF_STARTED, 2 WFT_SCHED, 3 WFT_START, 4 WFT_DONE, 5 MARKER, 6 WF_FAILED', 'and is recorded');
 
+\echo # a step that is tried again
+
+CREATE TABLE shop.ready (what text);
+CREATE FUNCTION shop.need(name text) RETURNS text LANGUAGE plpgsql AS
+$$
+BEGIN
+	IF NOT EXISTS (SELECT FROM shop.ready r WHERE r.what = name) THEN RAISE EXCEPTION 'no %', name; END IF;
+	RETURN name || ' it is';
+END
+$$;
+CREATE FUNCTION shop.patient(how text) RETURNS text LANGUAGE plpgsql AS
+$$
+BEGIN
+	IF how = 'local' THEN
+		RETURN temporal.execute_local_activity('need', how, initial_interval => '10 s', backoff_coefficient => 2, maximum_attempts => 4, result => how);
+	ELSIF how IN ('registered', 'never') THEN
+		RETURN temporal.execute_local_activity('need', how, result => how);
+	END IF;
+	PERFORM temporal.retry_steps(initial_interval => '10 s', non_retryable_error_types => CASE how WHEN 'bad' THEN '{P0001}'::text[] END);
+	how := temporal.step('need', 'SELECT shop.need($1)', how) #>> '{}';
+	PERFORM temporal.retry_steps();
+	RETURN how || coalesce(temporal.step('no', 'SELECT shop.need($1)', 'more'::text) #>> '{}', '');
+EXCEPTION WHEN SQLSTATE 'TF011' THEN
+	RETURN how || ' but ' || SQLERRM;
+END
+$$;
+SELECT temporal.register_workflow('shop.patient'),
+	temporal.register_activity('shop.need', initial_interval => '1 s', backoff_coefficient => 1, maximum_attempts => 2) \g /dev/null
+SELECT temporal.start_workflow('patient', to_jsonb(h), workflow_id => h) FROM unnest(ARRAY['local', 'registered', 'never', 'step', 'bad']) h \g /dev/null
+SELECT t.tick() \g /dev/null
+SELECT t.history_is('local', '1 WF_STARTED, 2 WFT_SCHED, 3 WFT_START, 4 WFT_DONE, 5 MARKER, 6 TIMER_START', 'a failed attempt leaves a marker and a timer');
+SELECT t.event_has('local', 5, '{"failure": {"message": "no local"}}', 'with its failure');
+SELECT is(t.event('local', 5) #>> '{details,data,0,backoff}', '10.000000s', 'and how long to wait');
+SELECT is(t.event('local', 6) ->> 'startToFireTimeout', '10s', 'so does the timer');
+SELECT matches(waiting_for, '^attempt 2 of step need, until ', 'one sees it') FROM temporal.workflows WHERE workflow_id = 'local';
+SELECT is(t.outcome('bad'), '"bad but step \"need\" failed: no bad"', 'an error of a type that is not to be tried again');
+INSERT INTO shop.ready VALUES ('registered');
+SELECT t.skip('10 s') \g /dev/null
+SELECT is(t.outcome('registered'), '"registered it is"', 'the policy of the registration');
+SELECT is(t.outcome('never'), '"never but step \"need\" failed: no never"', 'attempts come to an end');
+SELECT is(t.event('local', 11) #>> '{details,data,0,backoff}', '20.000000s', 'the pause grows');
+INSERT INTO shop.ready VALUES ('local'), ('step');
+SELECT t.skip('20 s') \g /dev/null
+SELECT is(t.outcome('local'), '"local it is"', 'it succeeds at last');
+SELECT is((SELECT string_agg(state || attempts, ' ') FROM temporal.timeline('local') WHERE kind = 'step'), 'Failed1 Failed2 Completed3', 'in three attempts');
+SELECT is(t.outcome('step'), '"step it is but step \"no\" failed: no more"', 'so does a step, until it is not to be tried again');
+SELECT is(temporal.replay('shop.patient', h), NULL, h || ' is found again') FROM unnest(ARRAY['local', 'registered', 'never', 'step', 'bad']) h;
+SELECT t.check('local');
+SELECT t.launch('patient', '"cancelled"', 'cancelled'), temporal.cancel_workflow('cancelled'), t.tick() \g /dev/null
+SELECT matches(t.outcome('cancelled'), '^TF002 ', 'it is cancelled while it waits for another attempt');
+
 \echo # many steps
 
 CREATE FUNCTION shop.many(n integer, pause boolean) RETURNS integer LANGUAGE plpgsql AS

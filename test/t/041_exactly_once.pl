@@ -60,9 +60,9 @@ sql(q{
 				PERFORM temporal.execute_activity('move', ARRAY[to_jsonb(id), '"source"', to_jsonb(source), to_jsonb(-amount)]);
 				PERFORM temporal.execute_activity('move', ARRAY[to_jsonb(id), '"target"', to_jsonb(target), to_jsonb(amount)]);
 			WHEN 1 THEN
-				PERFORM temporal.execute_local_activity('move', ARRAY[to_jsonb(id), '"source"', to_jsonb(source), to_jsonb(-amount)], maximum_attempts => 100);
+				PERFORM temporal.execute_local_activity('move', ARRAY[to_jsonb(id), '"source"', to_jsonb(source), to_jsonb(-amount)], initial_interval => '10 ms', maximum_attempts => 100);
 				PERFORM temporal.sleep('10 ms');
-				PERFORM temporal.execute_local_activity('move', ARRAY[to_jsonb(id), '"target"', to_jsonb(target), to_jsonb(amount)], maximum_attempts => 100);
+				PERFORM temporal.execute_local_activity('move', ARRAY[to_jsonb(id), '"target"', to_jsonb(target), to_jsonb(amount)], initial_interval => '10 ms', maximum_attempts => 100);
 			ELSE
 				PERFORM temporal.execute_activity('move_both', ARRAY[to_jsonb(id), to_jsonb(source), to_jsonb(target), to_jsonb(amount)]);
 		END CASE;
