@@ -74,7 +74,7 @@ check-layers:
 test:
 	script/test
 
-# Kills processes of a server for minutes while workflows go on.
+# Kills processes of a server while workflows go on, then loads it for half an hour.
 soak:
 	script/soak
 	TEMPORAL_SOAK=1 script/test --only tap '0[467][0125]*'
