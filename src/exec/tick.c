@@ -11,7 +11,6 @@
 #include "exec/runner.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "service/access.h"
 #include "service/tick.h"
 #include "store/xact.h"
 #include "utils/memutils.h"
@@ -82,9 +81,8 @@ temporal_tick(PG_FUNCTION_ARGS)
 				 errmsg("max_items must be positive")));
 	check_idle("tick");
 	argument_prevent_read_only("temporal.tick()");
-	service_require_superadmin();
 	MemoryContextSwitchTo(own);
-	service_tick(DT_NOBEGIN, max_items, &done);
+	done = service_tick_as_caller(max_items);
 	if (GetUserId() == GetSessionUserId())
 		done += do_tasks(service_served_queues(), max_items - done);
 	MemoryContextSwitchTo(caller);
@@ -133,8 +131,7 @@ run_due(int batch_size)
 	int			done;
 
 	xact_begin_step();
-	service_require_superadmin();
-	service_tick(DT_NOBEGIN, batch_size, &done);
+	done = service_tick_as_caller(batch_size);
 	xact_end_step();
 	return done;
 }

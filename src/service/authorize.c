@@ -68,6 +68,17 @@ service_allowed(const ServiceCall *call, Right right, const char *task_queue)
 	return false;
 }
 
+static List *
+every_namespace(void)
+{
+	List	   *ids = list_make1(&store_find_namespace("default")->id);
+	ListCell   *cell;
+
+	foreach(cell, store_list_namespaces("", INT_MAX))
+		ids = lappend(ids, &((Namespace *) lfirst(cell))->id);
+	return ids;
+}
+
 /*
  * service_readable -- ids of the namespaces that the caller may read, maybe
  * some twice.  Costs a look at every right, not at every namespace.
@@ -89,12 +100,43 @@ service_readable(const ServiceCall *call)
 		if (memcmp(&row->namespace_id, &store_all_namespaces, sizeof(pg_uuid_t)) == 0)
 			all = true;
 	}
-	if (!all)
-		return ids;
-	ids = list_make1(&store_find_namespace("default")->id);
-	foreach(cell, store_list_namespaces("", INT_MAX))
-		ids = lappend(ids, &((Namespace *) lfirst(cell))->id);
-	return ids;
+	return all ? every_namespace() : ids;
+}
+
+/*
+ * service_may_work -- may the caller do the work of anybody?
+ *
+ * Of all namespaces (true, NIL), of every queue of some (true, their ids), of
+ * single queues only (true, "queues_only"), or of none.
+ */
+bool
+service_may_work(const ServiceCall *call, List **namespace_ids, bool *queues_only)
+{
+	bool		found = is_owner(call);
+	ListCell   *cell;
+
+	*namespace_ids = NIL;
+	*queues_only = false;
+	foreach(cell, found ? NIL : store_access(NULL))
+	{
+		AccessRow  *row = lfirst(cell);
+		bool		every = memcmp(&row->namespace_id, &store_all_namespaces, UUID_LEN) == 0;
+
+		if (!is_for_caller(call, row))
+			continue;
+		if (every && strcmp(row->right, "admin") == 0)
+		{
+			*namespace_ids = NIL;
+			*queues_only = false;
+			return true;
+		}
+		found |= includes(row, RIGHT_WORKER, row->task_queue);
+		if (includes(row, RIGHT_WORKER, NULL))
+			*namespace_ids = every ? list_concat(*namespace_ids, every_namespace()) :
+				lappend(*namespace_ids, &row->namespace_id);
+	}
+	*queues_only = !is_owner(call) && *namespace_ids == NIL;
+	return found;
 }
 
 static void

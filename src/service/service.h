@@ -110,6 +110,7 @@ extern void service_authorize(const ServiceCall *call, Right right, const char *
 extern void service_authorize_run(const ServiceCall *call, Right right,
 								  const ExecutionState *state);
 extern List *service_readable(const ServiceCall *call);
+extern bool service_may_work(const ServiceCall *call, List **namespace_ids, bool *queues_only);
 extern bool service_allowed(const ServiceCall *call, Right right, const char *task_queue);
 
 /* ---- lookup.c: from names to runs ---- */

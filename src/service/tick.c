@@ -386,6 +386,7 @@ typedef struct Batch
 	TimestampTz from;
 	TimestampTz now;
 	int			limit;
+	const List *namespace_ids;	/* NIL: all */
 	int			count;
 } Batch;
 
@@ -397,7 +398,8 @@ static Outcome
 fire_batch(ServiceCall *call, const void *item)
 {
 	Batch	   *batch = unconstify(void *, item);
-	List	   *timers = store_due_timers(batch->from, batch->now, batch->limit);
+	List	   *timers = store_due_timers(batch->from, batch->now, batch->limit,
+											   batch->namespace_ids);
 	MemoryContext outer = CurrentMemoryContext;
 	MemoryContext own = AllocSetContextCreate(outer, "temporal timer", ALLOCSET_DEFAULT_SIZES);
 	ListCell   *cell;
@@ -420,9 +422,9 @@ fire_batch(ServiceCall *call, const void *item)
 
 /* Fires each timer in a subtransaction of its own. */
 static int
-fire_one_by_one(TimestampTz from, TimestampTz now, int limit)
+fire_one_by_one(TimestampTz from, TimestampTz now, int limit, const List *namespace_ids)
 {
-	List	   *timers = store_due_timers(from, now, Min(limit, GUARD_MAX));
+	List	   *timers = store_due_timers(from, now, Min(limit, GUARD_MAX), namespace_ids);
 	ListCell   *cell;
 
 	foreach(cell, timers)
@@ -440,20 +442,20 @@ fire_one_by_one(TimestampTz from, TimestampTz now, int limit)
 
 /* If one of a batch fails, nothing of it has happened. */
 static int
-tick_timers(TimestampTz from, TimestampTz now, int limit)
+tick_timers(TimestampTz from, TimestampTz now, int limit, const List *namespace_ids)
 {
-	Batch		batch = {from, now, limit, 0};
+	Batch		batch = {from, now, limit, namespace_ids, 0};
 	Guarded		result = guard_run(fire_batch, &batch);
 
 	if (result.error == NULL && result.outcome == ITEM_DONE)
 		return batch.count;
-	return fire_one_by_one(from, now, limit);
+	return fire_one_by_one(from, now, limit, namespace_ids);
 }
 
 static int
-tick_outbox(TimestampTz from, TimestampTz now, int limit)
+tick_outbox(TimestampTz from, TimestampTz now, int limit, const List *namespace_ids)
 {
-	List	   *rows = store_due_outbox(from, now, Min(limit, GUARD_MAX));
+	List	   *rows = store_due_outbox(from, now, Min(limit, GUARD_MAX), namespace_ids);
 	ListCell   *cell;
 
 	foreach(cell, rows)
@@ -517,8 +519,8 @@ tick(ServiceCall *call, void *arg)
 	if (!store_adopted())
 		return;
 	lost = tick_lost_claims(&busy);
-	tick->done = lost + tick_timers(tick->from, call->now, tick->max_items);
-	tick->done += tick_outbox(tick->from, call->now, tick->max_items);
+	tick->done = lost + tick_timers(tick->from, call->now, tick->max_items, NIL);
+	tick->done += tick_outbox(tick->from, call->now, tick->max_items, NIL);
 	tick->done += retention_sweep(call->now, tick->max_items, &tick->next);
 	tick->next = Min(tick->next, next_due(tick->from));
 	/* There may be more of them. */
@@ -538,4 +540,35 @@ service_tick(TimestampTz from, int max_items, int *done)
 	service_act(&call, tick, &work);
 	*done = work.done;
 	return work.next;
+}
+
+/*
+ * Whoever may do the work of some namespaces only gets what is due in those;
+ * what is everybody's (retention, claims that vanished) waits for others.
+ */
+static void
+tick_as_caller(ServiceCall *call, void *arg)
+{
+	Tick	   *work = arg;
+	List	   *namespace_ids;
+	bool		queues_only;
+
+	if (!service_may_work(call, &namespace_ids, &queues_only))
+		service_authorize(call, RIGHT_ADMIN, NULL);
+	if (namespace_ids == NIL && !queues_only)
+		tick(call, work);
+	else if (namespace_ids != NIL && store_adopted())
+		work->done = tick_timers(work->from, call->now, work->max_items, namespace_ids) +
+			tick_outbox(work->from, call->now, work->max_items, namespace_ids);
+}
+
+int
+service_tick_as_caller(int max_items)
+{
+	Tick		work = {DT_NOBEGIN, max_items, 0, DT_NOEND};
+	ServiceCall call;
+
+	service_begin(&call);
+	service_act(&call, tick_as_caller, &work);
+	return work.done;
 }

@@ -16,4 +16,10 @@
  */
 extern TimestampTz service_tick(TimestampTz from, int max_items, int *done);
 
+/*
+ * The same for the namespaces in which the caller may be the worker of every
+ * queue: nothing for one of single queues, an error for one of none.
+ */
+extern int	service_tick_as_caller(int max_items);
+
 #endif							/* TEMPORAL_SERVICE_TICK_H */

@@ -15,16 +15,21 @@
 	Int16GetDatum((row)->key.shard), TimestampTzGetDatum((row)->due_at), \
 	uuid_datum(&(row)->key.run_id), Int64GetDatum((row)->event_id)
 
-/* store_due_outbox -- locks up to "limit" due rows, the oldest first. */
+/* store_due_outbox -- locks up to "limit" due rows, the oldest first; "namespace_ids" as for timers. */
 List *
-store_due_outbox(TimestampTz from, TimestampTz now, int limit)
+store_due_outbox(TimestampTz from, TimestampTz now, int limit, const List *namespace_ids)
 {
+#define DUE_SQL \
+	"SELECT shard, due_at, run_id, event_id, namespace_id, failures, effect" \
+	" FROM temporal.outbox WHERE shard OPERATOR(pg_catalog.=) $1" \
+	" AND due_at OPERATOR(pg_catalog.>=) $4 AND due_at OPERATOR(pg_catalog.<=) $2"
+#define DUE_ORDER_SQL " ORDER BY due_at, run_id, event_id LIMIT $3 FOR UPDATE SKIP LOCKED"
 	static Statement due = {
-		"SELECT shard, due_at, run_id, event_id, namespace_id, failures, effect"
-		" FROM temporal.outbox WHERE shard OPERATOR(pg_catalog.=) $1"
-		" AND due_at OPERATOR(pg_catalog.>=) $4 AND due_at OPERATOR(pg_catalog.<=) $2"
-		" ORDER BY due_at, run_id, event_id LIMIT $3 FOR UPDATE SKIP LOCKED",
-		4, {INT2OID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID}
+		DUE_SQL DUE_ORDER_SQL, 4, {INT2OID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID}
+	};
+	static Statement due_of = {
+		DUE_SQL " AND namespace_id OPERATOR(pg_catalog.=) ANY ($5)" DUE_ORDER_SQL,
+		5, {INT2OID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID, UUIDARRAYOID}
 	};
 	List	   *rows = NIL;
 
@@ -32,9 +37,9 @@ store_due_outbox(TimestampTz from, TimestampTz now, int limit)
 	{
 		Datum		values[] = {
 			Int16GetDatum(shard), TimestampTzGetDatum(now), Int64GetDatum(limit),
-			TimestampTzGetDatum(from)
+			TimestampTzGetDatum(from), store_uuid_array(namespace_ids)
 		};
-		uint64		n = store_run(&due, values, NULL);
+		uint64		n = store_run(namespace_ids == NIL ? &due : &due_of, values, NULL);
 
 		for (uint64 i = 0; i < n; i++)
 		{

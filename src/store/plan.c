@@ -15,12 +15,14 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "optimizer/cost.h"
 #include "jit/jit.h"
 #include "base/compat.h"
 #include "proto/alloc.h"
 #include "store/plan.h"
+#include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/snapmgr.h"
@@ -248,4 +250,17 @@ store_message(uint64 row, int column, const ProtobufCMessageDescriptor *descript
 	bytea	   *bytes = store_bytea(row, column);
 
 	return bytes == NULL ? NULL : store_unpack(descriptor, bytes);
+}
+
+/* store_uuid_array -- of a list of pg_uuid_t. */
+Datum
+store_uuid_array(const List *uuids)
+{
+	Datum	   *elements = palloc((list_length(uuids) + 1) * sizeof(Datum));
+	int			n = 0;
+	ListCell   *cell;
+
+	foreach(cell, uuids)
+		elements[n++] = UUIDPGetDatum(lfirst(cell));
+	return PointerGetDatum(construct_array(elements, n, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
 }

@@ -47,6 +47,8 @@ extern void *store_message(uint64 row, int column, const ProtobufCMessageDescrip
 /* A stored message back in memory: trusted, so not checked. */
 extern void *store_unpack(const ProtobufCMessageDescriptor *descriptor, const bytea *bytes);
 
+extern Datum store_uuid_array(const List *uuids);
+
 #define message_datum(message) PointerGetDatum(proto_pack_bytea(&(message)->base))
 #define text_datum(string) CStringGetTextDatum(string)
 #define uuid_datum(uuid) UUIDPGetDatum(uuid)

@@ -182,7 +182,8 @@ typedef struct TimerRow
 	int			failures;
 } TimerRow;
 
-extern List *store_due_timers(TimestampTz from, TimestampTz now, int limit);
+extern List *store_due_timers(TimestampTz from, TimestampTz now, int limit,
+							  const List *namespace_ids);
 extern List *store_due_siblings(const TimerRow *timer, TimestampTz now);
 extern TimestampTz store_earliest_timer(TimestampTz from);
 extern void store_insert_timer(const TimerRow *timer);
@@ -202,7 +203,8 @@ typedef struct OutboxRow
 	Pb__HistoryEvent *event;
 } OutboxRow;
 
-extern List *store_due_outbox(TimestampTz from, TimestampTz now, int limit);
+extern List *store_due_outbox(TimestampTz from, TimestampTz now, int limit,
+							  const List *namespace_ids);
 extern TimestampTz store_earliest_outbox(TimestampTz from);
 extern void store_drop_outbox(const OutboxRow *row);
 extern void store_delay_outbox(const OutboxRow *row, TimestampTz due_at);

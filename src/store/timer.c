@@ -28,16 +28,23 @@
  * "from", the oldest first.
  *
  * The bound saves wading through what is gone but cannot be vacuumed yet.
+ * "namespace_ids" (pg_uuid_t): only theirs; NIL: all.
  */
 List *
-store_due_timers(TimestampTz from, TimestampTz now, int limit)
+store_due_timers(TimestampTz from, TimestampTz now, int limit, const List *namespace_ids)
 {
+#define DUE_SQL \
+	"SELECT fire_at, run_id, kind, event_id, namespace_id, failures, shard FROM temporal.timer" \
+	" WHERE shard OPERATOR(pg_catalog.=) $1 AND fire_at OPERATOR(pg_catalog.>=) $4" \
+	" AND fire_at OPERATOR(pg_catalog.<=) $2"
+#define DUE_ORDER_SQL \
+	" ORDER BY fire_at, run_id, kind, event_id LIMIT $3 FOR UPDATE SKIP LOCKED"
 	static Statement due = {
-		"SELECT fire_at, run_id, kind, event_id, namespace_id, failures, shard FROM temporal.timer"
-		" WHERE shard OPERATOR(pg_catalog.=) $1 AND fire_at OPERATOR(pg_catalog.>=) $4"
-		" AND fire_at OPERATOR(pg_catalog.<=) $2"
-		" ORDER BY fire_at, run_id, kind, event_id LIMIT $3 FOR UPDATE SKIP LOCKED",
-		4, {INT2OID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID}
+		DUE_SQL DUE_ORDER_SQL, 4, {INT2OID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID}
+	};
+	static Statement due_of = {
+		DUE_SQL " AND namespace_id OPERATOR(pg_catalog.=) ANY ($5)" DUE_ORDER_SQL,
+		5, {INT2OID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID, UUIDARRAYOID}
 	};
 	List	   *timers = NIL;
 
@@ -45,9 +52,9 @@ store_due_timers(TimestampTz from, TimestampTz now, int limit)
 	{
 		Datum		values[] = {
 			Int16GetDatum(shard), TimestampTzGetDatum(now), Int64GetDatum(limit),
-			TimestampTzGetDatum(from)
+			TimestampTzGetDatum(from), store_uuid_array(namespace_ids)
 		};
-		uint64		n = store_run(&due, values, NULL);
+		uint64		n = store_run(namespace_ids == NIL ? &due : &due_of, values, NULL);
 
 		for (uint64 i = 0; i < n; i++)
 		{

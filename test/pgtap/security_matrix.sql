@@ -26,6 +26,7 @@ INSERT INTO m.rights VALUES
 	('sticky',   'acw',    'ac',     ''),		-- clients, and workers of the run's queue
 	('client',   'ac',     'ac',     ''),
 	('worker',   'aw',     'a',      ''),
+	('works',    'aw',     'aw',     'aw'),		-- of any queue, and does what it may
 	('admin',    'a',      'a',      ''),
 	('owner',    '',       '',       '');		-- administrators of all namespaces
 
@@ -162,8 +163,8 @@ FROM (VALUES
 	('remove_search_attribute', 'admin', $$remove_search_attribute('attribute', namespace => '<ns>')$$, NULL),
 	-- administrators of the database
 	('register_namespace', 'owner', $$register_namespace('new')$$, NULL),
-	('tick', 'owner', $$tick()$$, NULL),
-	('run', 'owner', $$CALL temporal.run('0')$$, NULL),
+	('tick', 'works', $$tick()$$, NULL),
+	('run', 'works', $$CALL temporal.run('0')$$, NULL),
 	('adopt', 'owner', $$adopt()$$, NULL),
 	-- by method, below
 	('rpc', 'none', $$rpc('GetSystemInfo')$$, NULL)

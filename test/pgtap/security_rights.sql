@@ -166,5 +166,48 @@ SELECT is(t.try('rights_viewer', $$SELECT nextval(s.oid) FROM pg_class s WHERE r
 	'yes', 'there is no sequence to use up');
 SELECT is(t.try('rights_viewer', $$SET temporal.clock_offset = 1000$$), '42501', 'it does not travel in time');
 
+\echo # who may make time pass on
+
+CREATE ROLE rights_ticker LOGIN;
+CREATE ROLE rights_of_queue LOGIN;
+SELECT temporal.grant_usage('rights_ticker', 'one', 'worker'), temporal.grant_usage('rights_ticker', 'one', 'client'),
+	temporal.grant_usage('rights_of_queue', 'one', 'worker', 'a'), temporal.grant_usage('rights_of_queue', 'one', 'client') \g /dev/null
+SELECT temporal.start_workflow('t', workflow_id => 'later ' || n, task_queue => 'later', namespace => n, start_delay => '5 s')
+FROM unnest(ARRAY['one', 'two']) n \g /dev/null
+SET LOCAL temporal.clock_offset = '10 s';
+CREATE FUNCTION t.due() RETURNS text LANGUAGE sql AS
+$$ SELECT coalesce(string_agg(namespace, ' ' ORDER BY namespace), '') FROM temporal.task_queues WHERE task_queue = 'later' $$;
+SELECT is(t.try('rights_viewer', $$SELECT temporal.tick()$$), 'TW700', 'a viewer does not');
+SELECT is(t.try('rights_of_queue', $$SELECT temporal.tick() = 0$$), 'yes', 'a worker of one queue does not for others');
+SELECT is(t.try('rights_ticker', $$SELECT temporal.skip_time('1 s')$$), 'TW700', 'nor does anyone travel');
+SET LOCAL SESSION AUTHORIZATION rights_of_queue;
+SELECT temporal.tick() \g /dev/null
+RESET SESSION AUTHORIZATION;
+SELECT is(t.due(), '', 'nothing has happened');
+SET LOCAL SESSION AUTHORIZATION rights_ticker;
+SELECT temporal.tick() AS done \gset
+RESET SESSION AUTHORIZATION;
+SELECT is(:done > 0, true, 'a worker of a namespace does what is due there');
+SELECT is(t.due(), 'one', 'and nowhere else');
+SELECT temporal.tick() \g /dev/null
+SELECT is(t.due(), 'one two', 'an administrator does all');
+
+CREATE SCHEMA rights_own;
+GRANT USAGE ON SCHEMA t TO rights_of_queue;
+GRANT USAGE, CREATE ON SCHEMA rights_own TO rights_of_queue;
+CREATE TABLE rights_own.of_admin (a integer);
+SET LOCAL SESSION AUTHORIZATION rights_of_queue;
+CREATE FUNCTION rights_own.act() RETURNS text LANGUAGE sql AS $$ SELECT session_user::text $$;
+CREATE FUNCTION rights_own.steal() RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM rights_own.of_admin $$;
+CREATE FUNCTION rights_own.flow(what text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN temporal.execute_activity(what, maximum_attempts => 1, result => what); END $$;
+SELECT temporal.register_workflow('rights_own.flow', task_queue => 'a', namespace => 'one'),
+	temporal.register_activity('rights_own.act', task_queue => 'a', namespace => 'one'),
+	temporal.register_activity('rights_own.steal', task_queue => 'a', namespace => 'one') \g /dev/null
+SELECT temporal.start_workflow('flow', to_jsonb(w), workflow_id => w, namespace => 'one') FROM unnest(ARRAY['act', 'steal']) w \g /dev/null
+SELECT temporal.tick() \g /dev/null
+SELECT is(temporal.workflow_result('act', namespace => 'one'), '"rights_of_queue"', 'it tests its own functions');
+SELECT matches(t.error_of($$SELECT temporal.workflow_result('steal', namespace => 'one')$$), '^TF001 .*permission denied for table of_admin', 'with its own rights');
+RESET SESSION AUTHORIZATION;
+
 SELECT * FROM finish();
 ROLLBACK;

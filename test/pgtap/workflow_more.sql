@@ -140,6 +140,42 @@ SELECT is(t.outcome('hike'), '"top after 3"', 'the next one begins there, also i
 SELECT is(t.launch('loiter'), 'TF001 workflow "loiter" failed: temporal.heartbeat() can only be called by an activity function', 'workflows have no heartbeat');
 SELECT t.check('hike');
 
+\echo # what has nothing to do with the function
+
+CREATE SEQUENCE shop.stumbled;
+CREATE FUNCTION shop.stumble(code text) RETURNS text LANGUAGE plpgsql AS
+$$
+BEGIN
+	IF nextval('shop.stumbled') % 2 = 1 THEN RAISE EXCEPTION USING ERRCODE = code; END IF;
+	RETURN code || ' ' || (temporal.activity_info() ->> 'attempt');
+END
+$$;
+CREATE FUNCTION shop.trip_act(code text) RETURNS text LANGUAGE plpgsql AS
+$$ BEGIN RETURN temporal.execute_activity('stumble', code, result => code); END $$;
+CREATE FUNCTION shop.trip_step(code text) RETURNS text LANGUAGE plpgsql AS
+$$ BEGIN RETURN temporal.step('stumble', $q$SELECT shop.stumble_step($1)$q$, code) #>> '{}'; END $$;
+CREATE FUNCTION shop.stumble_step(code text) RETURNS text LANGUAGE plpgsql AS
+$$ BEGIN IF nextval('shop.stumbled') % 2 = 1 THEN RAISE EXCEPTION USING ERRCODE = code; END IF; RETURN code; END $$;
+CREATE FUNCTION shop.trip_self(code text) RETURNS text LANGUAGE plpgsql AS
+$$ BEGIN IF nextval('shop.stumbled') % 2 = 1 THEN RAISE EXCEPTION USING ERRCODE = code; END IF; RETURN code; END $$;
+SELECT temporal.register_activity('shop.stumble'), temporal.register_workflow('shop.trip_act'),
+	temporal.register_workflow('shop.trip_step'), temporal.register_workflow('shop.trip_self', direct_sql => true) \g /dev/null
+CREATE FUNCTION shop.trip(how text, code text) RETURNS text LANGUAGE plpgsql AS
+$$
+DECLARE
+	id text := how || ' ' || code;
+BEGIN
+	PERFORM setval('shop.stumbled', 2), temporal.start_workflow(how, to_jsonb(code), id);
+	FOR i IN 1 .. 3 LOOP PERFORM t.tick(); END LOOP;
+	RETURN t.outcome(id) || ' ' || (SELECT count(*) FROM temporal.history(id) WHERE event_type LIKE '%Failed');
+END
+$$;
+SELECT is(shop.trip('trip_act', code), format('"%s 1" 0', code), code || ' is no attempt of an activity')
+FROM unnest(ARRAY['40001', '40P01', '55P03', '53100', '53200', '57P02', '57P03']) code;
+SELECT is(shop.trip('trip_self', code), format('"%s" 0', code), code || ' does not fail a workflow task')
+FROM unnest(ARRAY['40001', '40P01', '55P03', '53100', '53200', '57P02', '57P03']) code;
+SELECT is(shop.trip('trip_step', code), format('"%s" 0', code), code || ' is no attempt of a step')
+FROM unnest(ARRAY['40001', '55P03', '53200']) code;
 \echo # cancellation
 
 CREATE FUNCTION shop.patient(how text) RETURNS text LANGUAGE plpgsql AS
