@@ -154,15 +154,24 @@ stop_timers(int64 limit_ms)
 
 /* ---- what is left behind ---- */
 
-/* As DISCARD ALL, but for what the call's settings have been undone already. */
+/*
+ * As DISCARD ALL, but for settings, which have been undone already.  What is
+ * rolled back with the call is discarded as a part of it, since that may fail.
+ */
+static void
+discard_made(void)
+{
+	PortalHashTableDeleteAll();
+	ResetTempTableNamespace();
+}
+
+/* Locks for the transaction are not among it: others of the batch hold some. */
 static void
 discard_session(void)
 {
-	PortalHashTableDeleteAll();
 	DropAllPreparedStatements();
 	Async_UnlistenAll();
-	LockReleaseAll(USER_LOCKMETHOD, true);
-	ResetTempTableNamespace();
+	LockReleaseSession(USER_LOCKMETHOD);
 	ResetSequenceCaches();
 }
 
@@ -233,17 +242,36 @@ is_real_cancel(const ErrorData *error, const Pass *pass)
 		(pass == NULL || pass->stop == STOP_NONE || strstr(error->message, pass->reason) == NULL);
 }
 
+typedef struct Limited
+{
+	void		(*body) (void *arg);
+	void	   *arg;
+} Limited;
+
+static void
+limited_body(void *arg)
+{
+	const Limited *limited = arg;
+
+	limited->body(limited->arg);
+	if (MyBackendType == B_BG_WORKER)
+		discard_made();
+}
+
 ErrorData *
 call_limited(void (*body) (void *arg), void *arg, int64 limit_ms, bool *timed_out_here)
 {
+	Limited		limited = {body, arg};
 	ErrorData  *error;
 
 	busy = true;
 	start_timers(limit_ms);
-	error = xact_guard(body, arg);
+	error = xact_guard(limited_body, &limited);
 	stop_timers(limit_ms);
 	busy = false;
 	*timed_out_here = error != NULL && timed_out && error->sqlerrcode == ERRCODE_QUERY_CANCELED;
+	if (MyBackendType == B_BG_WORKER)
+		discard_session();
 	return error;
 }
 
@@ -266,7 +294,5 @@ call_guarded(Call *call)
 		ReThrowError(error);
 	if (call->pass != NULL && call->pass->stop != STOP_NONE)
 		call->timed_out = false;
-	if (MyBackendType == B_BG_WORKER)
-		discard_session();
 	return error;
 }

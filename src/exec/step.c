@@ -24,6 +24,7 @@
 #include "funcapi.h"
 #include "store/xact.h"
 #include "utils/datum.h"
+#include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
@@ -130,6 +131,7 @@ step_take(Step *step)
 {
 	Pass	   *outer = pass_current;
 	bool		read_only = XactReadOnly;
+	int			settings = NewGUCNestLevel();
 
 	pass_current = NULL;
 	XactReadOnly = false;
@@ -139,6 +141,7 @@ step_take(Step *step)
 			run_query(step);
 		else
 			step->result = call_registered(step->registration, step->input);
+		AtEOXact_GUC(false, settings);
 	}
 	PG_FINALLY();
 	{
