@@ -23,7 +23,9 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
+#include "catalog/pg_db_role_setting.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -34,6 +36,7 @@
 #include "storage/lmgr.h"
 #include "storage/lwlock.h"
 #include "tcop/tcopprot.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -44,6 +47,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/guc.h"
+#include "base/ident.h"
 #include "wake/process.h"
 #include "worker/worker.h"
 
@@ -104,6 +108,7 @@ static const PinnedSetting executor_settings[] = {
 static bool runs_functions = false;
 static Extension extension;        /* the one that we work for */
 static int reloads = 0;
+static uint64 settings = 0;        /* a hash of those of the database */
 static bool check_owed = false;    /* it may have changed, and is locked */
 static MemoryContext turn_context; /* reset after each transaction */
 
@@ -131,6 +136,55 @@ find_extension(void)
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
 	return found;
+}
+
+/* A hash of our settings in an array of "name=value". */
+static uint64
+settings_hash(ArrayType *array)
+{
+	uint64 hash = 1;
+	Datum *elements;
+	int n;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &n);
+	for (int i = 0; i < n; i++)
+	{
+		char *setting = TextDatumGetCString(elements[i]);
+
+		if (strncmp(setting, "temporal.", strlen("temporal.")) == 0)
+			hash = ident_hash(hash, setting, strlen(setting));
+	}
+	return hash;
+}
+
+/* The same of what ALTER DATABASE SET says of ours; 0: nothing. */
+static uint64
+database_settings(void)
+{
+	Relation catalog = table_open(DbRoleSettingRelationId, AccessShareLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple tuple;
+	uint64 hash = 0;
+
+	ScanKeyInit(&keys[0], Anum_pg_db_role_setting_setdatabase, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(MyDatabaseId));
+	ScanKeyInit(&keys[1], Anum_pg_db_role_setting_setrole, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(InvalidOid));
+	scan = systable_beginscan(catalog, DbRoleSettingDatidRolidIndexId, true, NULL, 2, keys);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool is_null;
+		Datum array = heap_getattr(tuple, Anum_pg_db_role_setting_setconfig,
+								   RelationGetDescr(catalog), &is_null);
+
+		if (!is_null)
+			hash = settings_hash(DatumGetArrayTypeP(array));
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return hash;
 }
 
 static void
@@ -176,6 +230,7 @@ adopt_extension(void)
 {
 	StartTransactionCommand();
 	extension = find_extension();
+	settings = database_settings();
 	if (OidIsValid(extension.oid) && !runs_functions)
 		SetSessionAuthorization(extension.owner, superuser_arg(extension.owner));
 	CommitTransactionCommand();
@@ -246,6 +301,19 @@ check_extension(void)
 	return true;
 }
 
+/* What ALTER DATABASE has set since we began counts for our successor. */
+static void
+check_settings(void)
+{
+	uint64 now;
+
+	StartTransactionCommand();
+	now = database_settings();
+	CommitTransactionCommand();
+	if (now != settings)
+		worker_leave(PROCESS_CHANGED);
+}
+
 /* Obeys signals and requests of others between two turns. */
 static void
 obey(void)
@@ -261,6 +329,8 @@ obey(void)
 		ProcessConfigFile(PGC_SIGHUP);
 		reloads++;
 		worker_pin_settings();
+		if (OidIsValid(extension.oid))
+			check_settings();
 	}
 }
 

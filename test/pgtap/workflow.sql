@@ -263,6 +263,9 @@ SELECT is(t.launch('empty'), 'TF001 workflow "empty" failed: activity "nothing" 
 DROP FUNCTION shop.empty;
 SELECT is(t.launch('empty', NULL, 'gone'), 'running', 'a workflow whose function is gone waits for it');
 SELECT t.event_has('gone', 4, '{"failure": {"message": "function shop.empty() does not exist"}}', 'and says so');
+CREATE FUNCTION shop.empty() RETURNS text LANGUAGE sql AS $$ SELECT temporal.execute_activity('mirror', 1)::text $$;
+SELECT t.skip('1 minute') \g /dev/null
+SELECT is(t.outcome('gone'), '"1"', 'until it is there again, be it in another language');
 SELECT temporal.unregister_workflow('either') \g /dev/null
 SELECT is(temporal.workflow_queue('either'), 'default', 'unregistered');
 SELECT temporal.start_workflow('either', workflow_id => 'unknown') \g /dev/null
