@@ -45,14 +45,17 @@ token_hash(const ProtobufCBinaryData *token)
 	return ident_hash(1, token->data, token->len);
 }
 
-/* From here on others find it. */
+/*
+ * From here on others find it.  Without a slot it would be timed out for its
+ * silence, if there is a timeout, and else runs unheard.
+ */
 static BeatAttempt
 take_slot(const Pb__PollActivityTaskQueueResponse *activity)
 {
 	BeatAttempt attempt = service_attempt(&activity->task_token);
 
 	own.has_slot = beat_begin(&attempt);
-	if (!own.has_slot)
+	if (!own.has_slot && proto_duration_us(activity->heartbeat_timeout) > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 				 errmsg("too many activities run in this server")));
@@ -72,6 +75,7 @@ heartbeat_open(const Pb__PollActivityTaskQueueResponse *activity, bool apart)
 	{
 		BeatAttempt attempt = take_slot(activity);
 
+		own.listens = own.has_slot;
 		own.stop = service_attempt_stop(&attempt);
 	}
 	else
@@ -167,8 +171,10 @@ temporal_heartbeat(PG_FUNCTION_ARGS)
 {
 	const Pb__PollActivityTaskQueueResponse *activity = call_require_activity("heartbeat");
 
+	if (own.token != token_hash(&activity->task_token))
+		heartbeat_open(activity, false);
 	keep(value_payloads(fcinfo, 0));
-	if (!own.has_slot && wake_available())
+	if (!own.has_slot && wake_available() && activity->task_token.len > 0)
 		take_slot(activity);
 	if (own.has_slot)
 		beat_write(clock_now(), own.details, own.size);

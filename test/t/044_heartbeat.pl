@@ -130,6 +130,17 @@ sql(q{INSERT INTO gate VALUES ('long')});
 is(sql(q{CALL temporal.await_result('long', '30 s')}), '"long done"', 'it completes');
 is(sql(q{SELECT string_agg(name, ',') FROM effect}), 'long', 'with what it has written');
 
+sql(q{CREATE ROLE looker; CREATE ROLE snoop; SELECT temporal.register_namespace('elsewhere')});
+sql(q{SELECT temporal.grant_usage('looker', 'default', 'viewer'), temporal.grant_usage('snoop', 'elsewhere', 'viewer'), temporal.grant_usage('snoop', 'default', 'worker')});
+start('secret', 'crawl');
+beats('secret');
+# As if somebody had guessed the row: an attempt 1 that is not known to have begun.
+my $guess = sql(q{SELECT format('SELECT temporal.decode_activity(%L, %L, %s, %L) ? %L', namespace_id, run_id, scheduled_event_id, '\\x0801'::bytea, 'heartbeatDetails') FROM temporal.pending_activity});
+is(sql("SET ROLE looker; $guess"), 't', 'who may see the row sees the heartbeat');
+is(sql("SET ROLE snoop; $guess"), 'f', 'who may not does not, though it knows the row');
+sql(q{INSERT INTO gate VALUES ('secret')});
+is(sql(q{CALL temporal.await_result('secret', '30 s')}), '"secret done"', 'it completes, too');
+
 note 'silence';
 
 start('faint', 'faint');
@@ -178,7 +189,18 @@ my $pid = sql(q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'temporal 
 $started = sql(q{SELECT started_time FROM temporal.pending_activities WHERE workflow_id = 'reset'});
 sql("SELECT pg_terminate_backend($pid)");
 until_true(qq{SELECT started_time > '$started' FROM temporal.pending_activities WHERE workflow_id = 'reset' AND state = 'Started'}, 'an executor that is terminated is noticed');
+
+note 'a crash';
+
+start('crashed', 'crawl');
+until_true(q{SELECT temporal.decode('temporal.internal.ActivityState', p.state) ? 'heartbeatDetails' FROM temporal.pending_activity p
+	JOIN temporal.workflows w USING (run_id) WHERE workflow_id = 'crashed'}, 'the keeper notes heartbeats now and then');
+kill 'KILL', sql(q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'temporal executor' AND state = 'active' LIMIT 1});
+$node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back';
 sql(q{INSERT INTO gate VALUES ('all')});
+is(sql(q{CALL temporal.await_result('crashed', '60 s')}), '"crashed done"', 'after it the next attempt completes');
+is(sql(q{SELECT info #> '{heartbeat_details,at}' IS NOT NULL FROM effect WHERE name = 'crashed'}), 't', 'from there');
+
 is(sql(q{CALL temporal.await_result('reset', '30 s')}), '"reset done"', 'and the next attempt completes');
 is(sql(q{SELECT info #> '{heartbeat_details,at}' IS NOT NULL FROM effect WHERE name = 'reset'}), 't', 'knowing how far the last one was');
 
