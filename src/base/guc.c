@@ -20,6 +20,7 @@
 bool guc_check_state = false;
 double guc_clock_offset = 0;
 int guc_executors = 2;
+int guc_frontends = 1;
 int guc_grpc_keepalive_time = 60 * 1000;
 int guc_grpc_keepalive_timeout = 20 * 1000;
 char *guc_grpc_listen_addresses = "localhost";
@@ -133,6 +134,11 @@ guc_define(void)
 		"They are started when functions are registered in a database, one role each; "
 		"with more roles than processes the roles take turns.",
 		&guc_executors, 2, 0, 64, PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("temporal.frontends", "Processes that serve gRPC.",
+							"They share the port; the system spreads connections among them. "
+							"Each takes one of max_worker_processes.",
+							&guc_frontends, 1, 1, MAX_FRONTENDS, PGC_SUSET, 0, NULL, NULL, NULL);
 	define_grpc();
 
 	DefineCustomIntVariable("temporal.heartbeat_limit",

@@ -5,9 +5,12 @@
 #ifndef TEMPORAL_BASE_GUC_H
 #define TEMPORAL_BASE_GUC_H
 
+#define MAX_FRONTENDS 16
+
 extern bool guc_check_state;
 extern double guc_clock_offset;
 extern int guc_executors;
+extern int guc_frontends;
 extern int guc_grpc_keepalive_time;
 extern int guc_grpc_keepalive_timeout;
 extern char *guc_grpc_listen_addresses;

@@ -8,6 +8,9 @@
  * what a crash could undo.  A call that is alone commits as any transaction
  * does; nothing would be gained.
  *
+ * Other frontends commit in the same way, and what they have committed may be
+ * seen here at once.  With them an answer waits for all WAL there is.
+ *
  * With synchronous standbys every commit has to wait for them, so there is no
  * pipeline then.  Who has switched synchronous_commit off wants no wait at all.
  */
@@ -15,6 +18,7 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "access/xlog_internal.h"
 #include "replication/syncrep.h"
 
 #include "base/guc.h"
@@ -34,11 +38,36 @@ durable_may_wait(int calls)
 	return calls > 1 || call_any_ready() || !dlist_is_empty(&waiting);
 }
 
+/*
+ * The end of all WAL that is written.
+ *
+ * At the begin of a page the insert position is behind the page's header, which
+ * is not there yet: whoever flushes up to there would fail.
+ */
+static XLogRecPtr
+end_of_wal(void)
+{
+	XLogRecPtr end = GetXLogInsertRecPtr();
+	uint64 header = XLogSegmentOffset(end, wal_segment_size) < XLOG_BLCKSZ ? SizeOfXLogLongPHD
+																		   : SizeOfXLogShortPHD;
+
+	return end % XLOG_BLCKSZ == header ? end - header : end;
+}
+
+/* What must be on disk before an answer of this batch leaves. */
+static XLogRecPtr
+needed(void)
+{
+	if (guc_frontends == 1 || !guc_grpc_pipeline)
+		return XactLastCommitEnd;
+	return Max(end_of_wal(), XactLastCommitEnd);
+}
+
 /* durable_answer -- lets an answer go when its commit is on disk. */
 void
 durable_answer(Call *call)
 {
-	call->lsn = XactLastCommitEnd;
+	call->lsn = needed();
 	if (dlist_is_empty(&waiting) && call->lsn <= GetFlushRecPtr(NULL))
 	{
 		http2_answer(call);
@@ -52,8 +81,13 @@ durable_answer(Call *call)
 void
 durable_request(void)
 {
-	if (!dlist_is_empty(&waiting) && !flush_request(XactLastCommitEnd))
-		XLogFlush(XactLastCommitEnd);
+	XLogRecPtr lsn;
+
+	if (dlist_is_empty(&waiting))
+		return;
+	lsn = dlist_tail_element(Call, of_phase, &waiting)->lsn;
+	if (!flush_request(lsn))
+		XLogFlush(lsn);
 }
 
 /* durable_release -- sends what has become durable; true if answers still wait. */

@@ -71,7 +71,7 @@ frontend_turn(void)
 	long timeout = FOREVER_MS;
 	TimestampTz check_at;
 
-	if (guc_grpc_port == 0)
+	if (guc_grpc_port == 0 || process_number() >= guc_frontends)
 		worker_leave(PROCESS_NOT_WANTED);
 	if (!listener_keep_open())
 		timeout = LISTEN_RETRY_MS;

@@ -2,6 +2,10 @@
  * listener.c
  *	  The sockets on which clients connect.
  *
+ * With several frontends all of a database share the port.  The kernel would
+ * share it with any other process of the same user, so the first of them makes
+ * sure that nobody else is there.
+ *
  * They follow the settings: when those change they are closed and opened anew,
  * connections stay.  When they cannot be opened, the process says so once and
  * tries again later.
@@ -35,10 +39,11 @@ static Source listeners[MAX_LISTENERS];
 static int count = 0;
 
 /* The settings that they were opened for. */
-static int open_port = 0;
+static int open_on_port = 0;
 static char *open_addresses = NULL;
 static int open_reloads = -1;
 static bool open_with_clients = false;
+static bool open_shared = false;
 
 static TimestampTz retry_at = DT_NOBEGIN;
 static char *last_problem = NULL;
@@ -73,9 +78,9 @@ is_loopback(const struct sockaddr *address)
 		IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *) address)->sin6_addr);
 }
 
-/* Opens one address; what is wrong, or NULL. */
+/* Opens one address, only for us or to be shared; what is wrong, or NULL. */
 static const char *
-open_address(const struct addrinfo *info, const char *host)
+open_address(const struct addrinfo *info, const char *host, bool sharing)
 {
 	int on = 1;
 	int fd;
@@ -90,6 +95,8 @@ open_address(const struct addrinfo *info, const char *host)
 	if (fd < 0)
 		return psprintf("could not create a socket for \"%s\": %m", host);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (sharing)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
 	if (info->ai_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (bind(fd, info->ai_addr, info->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0)
@@ -108,7 +115,7 @@ open_address(const struct addrinfo *info, const char *host)
 
 /* Opens all addresses of a host; one that works is enough. */
 static const char *
-open_host(const char *host)
+open_host(const char *host, bool sharing)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
 	struct addrinfo *infos;
@@ -123,7 +130,7 @@ open_host(const char *host)
 		return psprintf("could not find address \"%s\": %s", host, gai_strerror(result));
 	for (struct addrinfo *info = infos; info != NULL; info = info->ai_next)
 	{
-		const char *found = open_address(info, host);
+		const char *found = open_address(info, host, sharing);
 
 		problem = found ? found : problem;
 	}
@@ -132,7 +139,7 @@ open_host(const char *host)
 }
 
 static const char *
-open_all(void)
+open_all(bool sharing)
 {
 	char *list = pstrdup(guc_grpc_listen_addresses);
 	List *hosts;
@@ -142,12 +149,32 @@ open_all(void)
 		return "temporal.grpc_listen_addresses is not a list";
 	foreach(cell, hosts)
 	{
-		const char *problem = open_host(lfirst(cell));
+		const char *problem = open_host(lfirst(cell), sharing);
 
 		if (problem)
 			return problem;
 	}
 	return hosts == NIL ? "temporal.grpc_listen_addresses is empty" : NULL;
+}
+
+/* Opens what the settings ask for, if nobody else is there; what is wrong, or NULL. */
+static const char *
+open_port(ProcessPort found)
+{
+	const char *problem;
+
+	if (found == PORT_THEIRS)
+		return psprintf("port %d serves another database", guc_grpc_port);
+	if (guc_frontends == 1)
+		return open_all(false);
+	if (found == PORT_UNUSED)
+	{
+		problem = open_all(false);
+		close_all();
+		if (problem)
+			return problem;
+	}
+	return open_all(true);
 }
 
 /* Says what is wrong, once. */
@@ -169,16 +196,17 @@ remember_settings(void)
 	if (open_addresses)
 		pfree(open_addresses);
 	open_addresses = MemoryContextStrdup(frontend_memory, guc_grpc_listen_addresses);
-	open_port = guc_grpc_port;
+	open_on_port = guc_grpc_port;
 	open_reloads = worker_reloads();
 	open_with_clients = tls_knows_clients();
+	open_shared = guc_frontends > 1;
 }
 
 /* Are the sockets what the settings ask for?  Reads the files of TLS at each reload. */
 static bool
 is_current(void)
 {
-	if (count == 0 || open_port != guc_grpc_port ||
+	if (count == 0 || open_on_port != guc_grpc_port || (guc_frontends > 1 && !open_shared) ||
 		strcmp(open_addresses, guc_grpc_listen_addresses) != 0)
 		return false;
 	if (open_reloads == worker_reloads())
@@ -192,18 +220,25 @@ bool
 listener_keep_open(void)
 {
 	const char *problem;
+	ProcessPort found;
 
 	if (is_current())
 		return true;
 	if (clock_wall_now() < retry_at)
 		return false;
 	close_all();
+	process_listens(0);
+	found = process_find_port(guc_grpc_port);
+	/* The first one goes first. */
+	if (process_number() > 0 && found == PORT_UNUSED)
+		return false;
 	problem = tls_load();
 	if (problem == NULL)
-		problem = open_all();
+		problem = open_port(found);
 	if (problem == NULL)
 	{
 		remember_settings();
+		process_listens(guc_grpc_port);
 		process_error("");
 		ereport(
 			LOG,

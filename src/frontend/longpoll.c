@@ -191,7 +191,12 @@ longpoll_wake(void)
 	TimestampTz now;
 
 	while (wake_take_signal(&kind, &channel))
-		wake_channel(kind, channel);
+	{
+		if (kind == WAKE_QUEUE && longpoll_first(kind, channel) == NULL)
+			wake_pass_on(kind, channel);
+		else
+			wake_channel(kind, channel);
+	}
 	if (pairingheap_is_empty(&times))
 		return;
 	now = clock_wall_now();

@@ -235,12 +235,21 @@ database_sweep(void)
 	waiter_wake_database(MyDatabaseId);
 }
 
-/* database_want -- sets whether a kind of worker is wanted; true if that is new. */
+/* Kinds of which there is one come first, then the frontends. */
+#define FIRST_FRONTEND_BIT 8
+
+static uint32
+wanted_bit(ProcessKind kind, int number)
+{
+	return kind == PROCESS_FRONTEND ? 1U << (FIRST_FRONTEND_BIT + number) : 1U << kind;
+}
+
+/* database_want -- sets whether a worker is wanted; true if that is new. */
 bool
-database_want(Oid database, ProcessKind kind, bool wanted)
+database_want(Oid database, ProcessKind kind, int number, bool wanted)
 {
 	DatabaseSlot *slot = database_find(database);
-	uint32 bit = 1U << kind;
+	uint32 bit = wanted_bit(kind, number);
 	uint32 before;
 
 	if (slot == NULL)
@@ -252,9 +261,9 @@ database_want(Oid database, ProcessKind kind, bool wanted)
 
 /* database_wants -- has the keeper asked for such a worker? */
 bool
-database_wants(Oid database, ProcessKind kind)
+database_wants(Oid database, ProcessKind kind, int number)
 {
 	DatabaseSlot *slot = database_find(database);
 
-	return slot && (pg_atomic_read_u32(&slot->wanted) & (1U << kind)) != 0;
+	return slot && (pg_atomic_read_u32(&slot->wanted) & wanted_bit(kind, number)) != 0;
 }

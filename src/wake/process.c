@@ -182,6 +182,7 @@ take_slot(int index, ProcessState state)
 
 	my_slot = index;
 	slot->proc = compat_my_proc_number();
+	slot->port = 0;
 	slot->leave = false;
 	slot->check = false;
 	slot->info.pid = MyProcPid;
@@ -337,14 +338,52 @@ process_error(const char *message)
 	unlock();
 }
 
+/* process_number -- which one of its kind this process is. */
+int
+process_number(void)
+{
+	return slot_at(my_slot)->info.number;
+}
+
+/* process_find_port -- does any other process listen there? */
+ProcessPort
+process_find_port(int port)
+{
+	ProcessPort found = PORT_UNUSED;
+
+	lock_shared();
+	for (int i = LAUNCHER_SLOT + 1; i < WAKE_PROCESSES; i++)
+	{
+		const ProcessSlot *slot = slot_at(i);
+
+		if (i == my_slot || slot->proc < 0 || slot->port != port)
+			continue;
+		if (slot->info.database == MyDatabaseId)
+			found = Max(found, PORT_OURS);
+		else
+			found = PORT_THEIRS;
+	}
+	unlock();
+	return found;
+}
+
+/* process_listens -- on this port from now on; 0: on none. */
+void
+process_listens(int port)
+{
+	lock_exclusive();
+	slot_at(my_slot)->port = port;
+	unlock();
+}
+
 /*
  * process_want -- asks the launcher for a worker of our database, or says that
  * it need not be started again.
  */
 void
-process_want(ProcessKind kind, bool wanted)
+process_want(ProcessKind kind, int number, bool wanted)
 {
-	if (database_want(MyDatabaseId, kind, wanted))
+	if (database_want(MyDatabaseId, kind, number, wanted))
 	{
 		lock_shared();
 		set_launcher_latch();
@@ -354,9 +393,9 @@ process_want(ProcessKind kind, bool wanted)
 
 /* process_is_wanted -- the keeper of a database always is. */
 bool
-process_is_wanted(Oid database, ProcessKind kind)
+process_is_wanted(Oid database, ProcessKind kind, int number)
 {
-	return kind == PROCESS_KEEPER || database_wants(database, kind);
+	return kind == PROCESS_KEEPER || database_wants(database, kind, number);
 }
 
 /* process_forget_unattached -- a new launcher knows nothing of the old one's. */
@@ -380,13 +419,14 @@ process_forget_unattached(void)
 
 /* The slot of a worker, or -1; caller locks. */
 static int
-find(Oid database, ProcessKind kind)
+find(Oid database, ProcessKind kind, int number)
 {
 	for (int i = LAUNCHER_SLOT + 1; i < WAKE_PROCESSES; i++)
 	{
 		ProcessInfo *info = &slot_at(i)->info;
 
-		if (info->state != PROCESS_FREE && info->database == database && info->kind == kind)
+		if (info->state != PROCESS_FREE && info->database == database && info->kind == kind &&
+			info->number == number)
 			return i;
 	}
 	return -1;
@@ -394,9 +434,9 @@ find(Oid database, ProcessKind kind)
 
 /* The slot of a worker, made if need be, or -1; caller locks. */
 static int
-find_or_create(Oid database, ProcessKind kind)
+find_or_create(Oid database, ProcessKind kind, int number)
 {
-	int index = find(database, kind);
+	int index = find(database, kind, number);
 
 	for (int i = LAUNCHER_SLOT + 1; i < WAKE_PROCESSES && index < 0; i++)
 	{
@@ -407,6 +447,7 @@ find_or_create(Oid database, ProcessKind kind)
 			MemSet(info, 0, sizeof(ProcessInfo));
 			info->database = database;
 			info->kind = kind;
+			info->number = number;
 			index = i;
 		}
 	}
@@ -415,12 +456,12 @@ find_or_create(Oid database, ProcessKind kind)
 
 /* process_find -- copies the slot of a worker; its number, or -1. */
 int
-process_find(Oid database, ProcessKind kind, ProcessInfo *info)
+process_find(Oid database, ProcessKind kind, int number, ProcessInfo *info)
 {
 	int slot;
 
 	lock_shared();
-	slot = find(database, kind);
+	slot = find(database, kind, number);
 	if (slot >= 0)
 		*info = slot_at(slot)->info;
 	unlock();
@@ -433,13 +474,13 @@ process_find(Oid database, ProcessKind kind, ProcessInfo *info)
  * -1 when the database is held, or when there is no room.
  */
 int
-process_prepare(Oid database, ProcessKind kind, uint32 *generation)
+process_prepare(Oid database, ProcessKind kind, int number, uint32 *generation)
 {
 	int index = -1;
 
 	lock_exclusive();
 	if (!hold_exists(database) && database_create(database))
-		index = find_or_create(database, kind);
+		index = find_or_create(database, kind, number);
 	if (index >= 0)
 	{
 		slot_at(index)->info.state = PROCESS_STARTING;

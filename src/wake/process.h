@@ -48,7 +48,8 @@ typedef struct ProcessInfo
 {
 	Oid database;
 	ProcessKind kind;
-	Oid role; /* of an executor, else InvalidOid */
+	int number; /* of those of its kind in the database; but executors have none */
+	Oid role;   /* of an executor, else InvalidOid */
 	ProcessState state;
 	ProcessExit exit;
 	int pid;
@@ -75,9 +76,21 @@ extern bool process_should_leave(void);
 extern bool process_should_check(void);
 extern void process_count(int ticks, int transactions, int items);
 extern void process_error(const char *message);
+extern int process_number(void);
+
+/* A port on which processes of one database listen. */
+typedef enum ProcessPort
+{
+	PORT_UNUSED,
+	PORT_OURS,   /* some process of our database listens on it */
+	PORT_THEIRS, /* one of another database */
+} ProcessPort;
+
+extern ProcessPort process_find_port(int port);
+extern void process_listens(int port);
 
 /* The keeper, which knows the settings of its database, asks for others. */
-extern void process_want(ProcessKind kind, bool wanted);
+extern void process_want(ProcessKind kind, int number, bool wanted);
 /* The keeper, for the executors of its database. */
 extern int process_prepare_executor(Oid role, uint32 *generation);
 extern void process_free_executors(void);
@@ -87,15 +100,15 @@ extern Oid process_role(void);
 
 /* The launcher. */
 extern void process_forget_unattached(void);
-extern int process_find(Oid database, ProcessKind kind, ProcessInfo *info);
-extern int process_prepare(Oid database, ProcessKind kind, uint32 *generation);
+extern int process_find(Oid database, ProcessKind kind, int number, ProcessInfo *info);
+extern int process_prepare(Oid database, ProcessKind kind, int number, uint32 *generation);
 extern void process_wait(int slot, const char *note);
 extern void process_free(int slot);
 extern void process_ask_to_leave(Oid database);
 extern void process_forget_database(Oid database);
 extern int process_take_pokes(Oid *databases);
 extern bool process_is_held(Oid database);
-extern bool process_is_wanted(Oid database, ProcessKind kind);
+extern bool process_is_wanted(Oid database, ProcessKind kind, int number);
 
 /* Whoever creates, drops or moves a database or the extension in it. */
 extern void process_poke(Oid database);

@@ -130,7 +130,7 @@ typedef struct DatabaseSlot
 	pg_atomic_uint32 keeper;   /* its process number plus 1, 0: none */
 	pg_atomic_uint32 prepared; /* a transaction was prepared */
 	pg_atomic_uint32 notify;   /* some queue's has_work is set */
-	pg_atomic_uint32 wanted;   /* a bit for each kind of worker */
+	pg_atomic_uint32 wanted;   /* a bit for each worker, see database_want() */
 	pg_atomic_uint32 flusher;  /* as keeper */
 	pg_atomic_uint64 flush;    /* WAL that somebody waits for */
 	pg_atomic_uint64 due;      /* earliest due time, a TimestampTz */
@@ -141,6 +141,7 @@ typedef struct ProcessSlot
 	ProcessInfo info;
 	uint32 generation; /* a worker of an older one must not attach */
 	int proc;          /* -1: not attached */
+	int port;          /* on which it listens; 0: none */
 	bool leave;
 	bool check; /* the extension may be gone */
 } ProcessSlot;
@@ -230,7 +231,7 @@ extern void database_detach_keeper(Oid database);
 extern void database_wake_keeper(DatabaseSlot *slot);
 extern void database_note_prepare(void);
 extern void database_note_work(void);
-extern bool database_want(Oid database, ProcessKind kind, bool wanted);
-extern bool database_wants(Oid database, ProcessKind kind);
+extern bool database_want(Oid database, ProcessKind kind, int number, bool wanted);
+extern bool database_wants(Oid database, ProcessKind kind, int number);
 
 #endif /* TEMPORAL_WAKE_SHMEM_H */

@@ -545,3 +545,23 @@ wake_take_signal(WakeKind *kind, uint64 *channel)
 	LWLockRelease(wake_shared.waiter_lock);
 	return entry >= 0;
 }
+
+void
+wake_pass_on(WakeKind kind, uint64 channel)
+{
+	WaiterBucket *bucket = bucket_of(kind, MyDatabaseId, channel);
+
+	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+	for (int i = bucket->first; i >= 0; i = wake_shared.waiters[i].next)
+	{
+		Waiter *waiter = &wake_shared.waiters[i];
+
+		if (waiter->server != my_server && !waiter->signalled &&
+			waits_for(waiter, kind, MyDatabaseId, channel))
+		{
+			signal_waiter(waiter);
+			break;
+		}
+	}
+	LWLockRelease(wake_shared.waiter_lock);
+}

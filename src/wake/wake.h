@@ -106,6 +106,9 @@ extern int wake_subscribe(WakeKind kind, uint64 channel);
 extern void wake_unsubscribe(int subscription);
 extern bool wake_take_signal(WakeKind *kind, uint64 *channel);
 
+/* Hands a signal that nobody here can use to another process that waits. */
+extern void wake_pass_on(WakeKind kind, uint64 channel);
+
 /*
  * Claims.  Ask for the bound before the snapshot of the claim is taken, and
  * skip task rows created before it.  A claimer that has seen all rows may

@@ -168,8 +168,9 @@ keeper_turn(void)
 	TimestampTz now = clock_wall_now();
 	bool sweeping;
 
-	process_want(PROCESS_FRONTEND, guc_grpc_port != 0);
-	process_want(PROCESS_FLUSHER, guc_grpc_port != 0 && guc_grpc_pipeline);
+	for (int i = 0; i < MAX_FRONTENDS; i++)
+		process_want(PROCESS_FRONTEND, i, guc_grpc_port != 0 && i < guc_frontends);
+	process_want(PROCESS_FLUSHER, 0, guc_grpc_port != 0 && guc_grpc_pipeline);
 
 	if (database_saw_prepare())
 		sweep_at = Min(sweep_at, now + PREPARED_SWEEP_MS * INT64CONST(1000));

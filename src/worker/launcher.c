@@ -49,16 +49,22 @@
 #define LONGEST_DELAY_MS 30000 /* the delay doubles until then */
 #define FOREVER_MS (60 * 60 * 1000)
 
-/* Every kind of worker that a database may have; its keeper asks for the others. */
+/*
+ * Every worker that a database may have; its keeper asks for the others.  The
+ * last kind is the one of which there may be several.
+ */
 static const struct
 {
 	ProcessKind kind;
 	const char *function;
 } worker_kinds[] = {
 	{PROCESS_KEEPER, "temporal_keeper_main"},
-	{PROCESS_FRONTEND, "temporal_frontend_main"},
 	{PROCESS_FLUSHER, "temporal_flusher_main"},
+	{PROCESS_FRONTEND, "temporal_frontend_main"},
 };
+
+#define LAST_KIND ((int) lengthof(worker_kinds) - 1)
+#define MAX_WORKERS (LAST_KIND + MAX_FRONTENDS)
 
 /* What the launcher remembers of one worker of a database. */
 typedef struct WorkerPlan
@@ -74,7 +80,7 @@ typedef struct Database
 {
 	Oid oid; /* hash key, so it comes first */
 	bool listed;
-	WorkerPlan plans[lengthof(worker_kinds)];
+	WorkerPlan plans[MAX_WORKERS];
 } Database;
 
 PGDLLEXPORT void temporal_launcher_main(Datum arg);
@@ -83,6 +89,19 @@ static HTAB *databases;
 static TimestampTz list_at = DT_NOBEGIN; /* when to read pg_database */
 static int starting;                     /* workers found starting in this turn */
 static bool full_logged = false;         /* we said that there are too few slots */
+
+/* The kind of a database's worker k, and which one of its kind it is. */
+static ProcessKind
+kind_of(int k)
+{
+	return worker_kinds[Min(k, LAST_KIND)].kind;
+}
+
+static int
+number_of(int k)
+{
+	return k - Min(k, LAST_KIND);
+}
 
 /* launcher_register -- has the postmaster start it. */
 void
@@ -105,7 +124,7 @@ static bool
 register_worker(Oid database, int k, int slot, uint32 generation, WorkerPlan *plan)
 {
 	BackgroundWorker worker = {0};
-	const char *name = process_kind_name(worker_kinds[k].kind);
+	const char *name = process_kind_name(kind_of(k));
 	MemoryContext old_context;
 	bool registered;
 
@@ -119,7 +138,8 @@ register_worker(Oid database, int k, int slot, uint32 generation, WorkerPlan *pl
 			 database);
 	snprintf(worker.bgw_type, sizeof(worker.bgw_type), "temporal %s", name);
 	strlcpy(worker.bgw_library_name, "temporal", sizeof(worker.bgw_library_name));
-	strlcpy(worker.bgw_function_name, worker_kinds[k].function, sizeof(worker.bgw_function_name));
+	strlcpy(worker.bgw_function_name, worker_kinds[Min(k, LAST_KIND)].function,
+			sizeof(worker.bgw_function_name));
 
 	/* The handle outlives the turn; it is freed when the worker has started. */
 	old_context = MemoryContextSwitchTo(TopMemoryContext);
@@ -177,7 +197,7 @@ static void
 start(Oid database, int k, WorkerPlan *plan)
 {
 	uint32 generation;
-	int slot = process_prepare(database, worker_kinds[k].kind, &generation);
+	int slot = process_prepare(database, kind_of(k), number_of(k), &generation);
 
 	if (slot < 0)
 		delay(plan);
@@ -227,7 +247,7 @@ is_due(const Database *database, int k)
 {
 	return starting < MAX_STARTING && database->plans[k].start_at <= clock_wall_now() &&
 		!process_is_held(database->oid) &&
-		process_is_wanted(database->oid, worker_kinds[k].kind);
+		process_is_wanted(database->oid, kind_of(k), number_of(k));
 }
 
 /* Did a worker end before it could take its slot? */
@@ -246,12 +266,12 @@ attend(Database *database, int k)
 	WorkerPlan *plan = &database->plans[k];
 	bool died_early = has_died_early(plan);
 	ProcessInfo info;
-	int slot = process_find(database->oid, worker_kinds[k].kind, &info);
+	int slot = process_find(database->oid, kind_of(k), number_of(k), &info);
 
 	if (slot >= 0 && info.state == PROCESS_GONE)
 	{
 		worker_gone(plan, slot, info.exit);
-		slot = process_find(database->oid, worker_kinds[k].kind, &info);
+		slot = process_find(database->oid, kind_of(k), number_of(k), &info);
 	}
 	if (slot >= 0 && info.state == PROCESS_RUNNING)
 	{
@@ -272,10 +292,10 @@ dismiss(Database *database)
 {
 	bool any = false;
 
-	for (int k = 0; k < lengthof(worker_kinds); k++)
+	for (int k = 0; k < MAX_WORKERS; k++)
 	{
 		ProcessInfo info;
-		int slot = process_find(database->oid, worker_kinds[k].kind, &info);
+		int slot = process_find(database->oid, kind_of(k), number_of(k), &info);
 
 		if (slot < 0)
 			continue;
@@ -288,7 +308,7 @@ dismiss(Database *database)
 		process_ask_to_leave(database->oid);
 	else
 	{
-		for (int k = 0; k < lengthof(worker_kinds); k++)
+		for (int k = 0; k < MAX_WORKERS; k++)
 			forget_handle(&database->plans[k]);
 		process_forget_database(database->oid);
 		hash_search(databases, &database->oid, HASH_REMOVE, NULL);
@@ -305,7 +325,7 @@ remember(Oid oid)
 	{
 		database->listed = false;
 		MemSet(database->plans, 0, sizeof(database->plans));
-		for (int k = 0; k < lengthof(worker_kinds); k++)
+		for (int k = 0; k < MAX_WORKERS; k++)
 			database->plans[k].start_at = DT_NOBEGIN;
 	}
 	return database;
@@ -315,7 +335,7 @@ remember(Oid oid)
 static void
 poke(Database *database)
 {
-	for (int k = 0; k < lengthof(worker_kinds); k++)
+	for (int k = 0; k < MAX_WORKERS; k++)
 	{
 		database->plans[k].poked = true;
 		database->plans[k].start_at = DT_NOBEGIN;
@@ -402,13 +422,13 @@ next_start(Database *database)
 {
 	TimestampTz next = DT_NOEND;
 
-	for (int k = 0; k < lengthof(worker_kinds); k++)
+	for (int k = 0; k < MAX_WORKERS; k++)
 	{
 		ProcessInfo info;
-		int slot = process_find(database->oid, worker_kinds[k].kind, &info);
+		int slot = process_find(database->oid, kind_of(k), number_of(k), &info);
 
 		if ((slot < 0 || info.state == PROCESS_WAITING) &&
-			process_is_wanted(database->oid, worker_kinds[k].kind))
+			process_is_wanted(database->oid, kind_of(k), number_of(k)))
 			next = Min(next, database->plans[k].start_at);
 	}
 	return next;
@@ -433,7 +453,7 @@ launcher_turn(void)
 			dismiss(database);
 			continue;
 		}
-		for (int k = 0; k < lengthof(worker_kinds); k++)
+		for (int k = 0; k < MAX_WORKERS; k++)
 		{
 			attend(database, k);
 			lacking |= database->plans[k].lacks_slot;

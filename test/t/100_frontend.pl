@@ -17,6 +17,7 @@ $node->append_conf('postgresql.conf', q{
 shared_preload_libraries = 'temporal'
 fsync = off
 restart_after_crash = on
+max_worker_processes = 20
 });
 $node->start;
 
@@ -108,6 +109,25 @@ my $idle = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port);
 $node->safe_psql('spare', 'ALTER DATABASE postgres RENAME TO renamed');
 $node->safe_psql('spare', 'ALTER DATABASE renamed RENAME TO postgres');
 becomes(sub { answers($port) }, 'it makes way for who renames its database');
+
+set_and_reload('temporal.frontends = 3');
+ok($node->poll_query_until('postgres', 'SELECT count(*) = 3 FROM temporal.stat_frontend()'), 'there may be more of them');
+becomes(sub { answers($port) }, 'and they serve');
+
+$offset = -s $node->logfile;
+$node->safe_psql('spare', 'CREATE EXTENSION temporal');
+ok($node->wait_for_log(qr/gRPC is not served: port $port serves another database/, $offset),
+	'a port belongs to one database');
+
+$pid = sql(q{SELECT max(pid) FROM temporal.stat_frontend()});
+sql("SELECT pg_terminate_backend($pid)");
+ok($node->poll_query_until('postgres', "SELECT count(*) = 3 AND bool_and(pid <> $pid) FROM temporal.stat_frontend()"),
+	'one that is terminated is replaced');
+$node->safe_psql('spare', 'DROP EXTENSION temporal');
+
+set_and_reload('temporal.frontends = 1');
+ok($node->poll_query_until('postgres', 'SELECT count(*) = 1 FROM temporal.stat_frontend()'), 'they go when the setting says so');
+becomes(sub { answers($port) }, 'and the one that stays serves');
 
 set_and_reload('temporal.grpc_port = 0');
 becomes(sub { frontend_pid() eq '' }, 'without a port it goes');

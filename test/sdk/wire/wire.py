@@ -661,6 +661,54 @@ def a_frontend_that_is_ended_says_so_to_all_that_wait():
     reconnect().socket.close()
 
 
+def set_frontends(count):
+    query(f"ALTER SYSTEM SET temporal.frontends = {count}")
+    query("SELECT pg_reload_conf()")
+    becomes(lambda: query("SELECT count(*) FROM temporal.stat_frontend()") == str(count))
+
+
+def poll_from_many(queues):
+    """A poll each, on a connection of its own."""
+    polls = []
+    for queue in queues:
+        client = Client()
+        stream = client.start(WORKFLOW + "PollWorkflowTaskQueue", headers=[("grpc-timeout", "60S")])
+        client.send(stream, frame(poll(queue)))
+        polls.append((client, stream))
+    becomes(lambda: int(query("SELECT sum(parked_calls) FROM temporal.stat_frontend()")) >= len(polls))
+    return polls
+
+
+@test
+def frontends_share_the_port_and_wake_each_other():
+    set_frontends(3)
+    # The second and third wait until the first listens.
+    while True:
+        clients = [Client() for _ in range(60)]
+        spread = query("SELECT min(connections) FROM temporal.stat_frontend()")
+        for client in clients:
+            client.socket.close()
+        if int(spread) > 0:
+            break
+    with Client() as starter:
+        for name, queues in (("own", [f"share-{i}" for i in range(40)]), ("one", ["share"] * 40)):
+            polls = poll_from_many(queues)
+            began = time.time()
+            for number, queue in enumerate(queues):
+                answer = starter.call(WORKFLOW + "StartWorkflowExecution", start(queue, f"{name}-{number}"))
+                assert answer.status == 0
+            ids = set()
+            for client, stream in polls:
+                answer = client.wait(stream)
+                ids.add(PollWorkflowTaskQueueResponse.FromString(answer.body[5:]).workflow_execution.workflow_id)
+                client.socket.close()
+            assert ids == {own(f"{name}-{number}") for number in range(40)}
+            assert time.time() - began < 20
+    set_frontends(1)
+    server_is_well()
+    query("ALTER SYSTEM RESET temporal.frontends")
+
+
 @test
 def what_was_answered_survives_a_crash():
     for round in range(3):
