@@ -114,8 +114,8 @@ call_activity_function(const Task *task, Call *call, BeatStop *stop)
 	if (*stop == BEAT_GOES_ON)
 	{
 		error = call_guarded(call);
-		*stop = error != NULL && error->sqlerrcode == ERRCODE_QUERY_CANCELED && !call->timed_out ?
-			heartbeat_stop() : BEAT_GOES_ON;
+		if (error != NULL && error->sqlerrcode == ERRCODE_QUERY_CANCELED && !call->timed_out)
+			*stop = heartbeat_stop();
 	}
 	heartbeat_close();
 	return error;

@@ -136,7 +136,7 @@ start_timers(int64 limit_ms)
 	make_timers();
 	if (limit_ms > 0)
 		start_timer_every(limit_timer, (int) Min(limit_ms, INT_MAX));
-	if (heartbeat_listens())
+	if (activity_current != NULL && heartbeat_listens())
 		start_timer_every(hear_timer, HEAR_MS);
 }
 

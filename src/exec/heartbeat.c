@@ -63,8 +63,18 @@ take_slot(const Pb__PollActivityTaskQueueResponse *activity)
 }
 
 void
+heartbeat_close(void)
+{
+	if (own.has_slot)
+		beat_end();
+	own.has_slot = own.listens = false;
+}
+
+void
 heartbeat_open(const Pb__PollActivityTaskQueueResponse *activity, bool apart)
 {
+	/* An error may have ended the last one. */
+	heartbeat_close();
 	memset(&own, 0, offsetof(OwnAttempt, details));
 	own.token = token_hash(&activity->task_token);
 	own.alive = GetCurrentTimestamp();
@@ -110,14 +120,6 @@ bool
 heartbeat_is_silent(void)
 {
 	return own.silent;
-}
-
-void
-heartbeat_close(void)
-{
-	if (own.has_slot)
-		beat_end();
-	own.has_slot = own.listens = false;
 }
 
 Pb__Payloads *
