@@ -10,6 +10,7 @@ database=bench
 # build FOLDER -- the extension, into a private copy of PostgreSQL in there.
 build()
 {
+	version=$(git -C "$root" describe --always --dirty 2>/dev/null || true)
 	PG_CONFIG=$("$root/script/prefix" "$1/pg") && export PG_CONFIG
 	make -C "$root" -s -j "$(nproc)" PG_CONFIG="$PG_CONFIG" with_llvm=no all
 	make -C "$root" -s PG_CONFIG="$PG_CONFIG" with_llvm=no install
@@ -123,5 +124,5 @@ medians()
 # What the figures are of.
 machine()
 {
-	echo "PostgreSQL $(psql -XAtq -d postgres -c 'SHOW server_version'), $(nproc) cores, load $(cut -d' ' -f1 /proc/loadavg), $(git -C "$root" describe --always --dirty 2>/dev/null || true)"
+	echo "PostgreSQL $(psql -XAtq -d postgres -c 'SHOW server_version'), $(nproc) cores, load $(cut -d' ' -f1 /proc/loadavg), $version"
 }
