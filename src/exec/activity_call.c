@@ -7,6 +7,7 @@
 #include "base/argument.h"
 #include "catalog/pg_type.h"
 #include "exec/function.h"
+#include "exec/local_run.h"
 #include "exec/options.h"
 #include "exec/pass.h"
 #include "proto/wire.h"
@@ -34,16 +35,19 @@ task_queue(const char *name)
 	return queue;
 }
 
-/* What the call says, then what the registration says, then ours. */
-static void
+/*
+ * What the call says, then what the registration says, then ours; the
+ * registration, NULL if there is none or nobody asks for it.
+ */
+static const Registration *
 apply_options(Pass *pass, Pb__ScheduleActivityTaskCommandAttributes *attributes,
 			  Pb__ActivityOptions *options, const char *queue)
 {
-	Registration *registration;
+	const Registration *registration;
 
 	/* What is in the history already is compared by name and id only. */
 	if (!pass_is_live(pass))
-		return;
+		return NULL;
 	registration = service_find_registration(pass->namespace_name, QUEUE_TYPE(ACTIVITY),
 											 attributes->activity_type->name);
 	if (registration != NULL)
@@ -58,6 +62,7 @@ apply_options(Pass *pass, Pb__ScheduleActivityTaskCommandAttributes *attributes,
 	attributes->start_to_close_timeout = options->start_to_close_timeout;
 	attributes->heartbeat_timeout = options->heartbeat_timeout;
 	attributes->retry_policy = options->retry_policy;
+	return registration;
 }
 
 /*
@@ -65,7 +70,7 @@ apply_options(Pass *pass, Pb__ScheduleActivityTaskCommandAttributes *attributes,
  * task_queue, activity_id, options, summary.
  */
 static Pb__Command *
-schedule_command(Pass *pass, FunctionCallInfo fcinfo, int first)
+schedule_command(Pass *pass, FunctionCallInfo fcinfo, int first, const Registration **registration)
 {
 	Pb__Command *command = pass_new_command(PB__COMMAND_TYPE__COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK);
 	Pb__ScheduleActivityTaskCommandAttributes *attributes =
@@ -79,8 +84,8 @@ schedule_command(Pass *pass, FunctionCallInfo fcinfo, int first)
 	attributes->input = value_payloads(fcinfo, 1);
 	attributes->activity_id = PG_ARGISNULL(first + 1) ?
 		psprintf("%d", ++pass->activities) : argument_text(fcinfo, first + 1, NULL);
-	apply_options(pass, attributes, options_arguments(fcinfo, first + 2),
-				  PG_ARGISNULL(first) ? NULL : argument_text(fcinfo, first, NULL));
+	*registration = apply_options(pass, attributes, options_arguments(fcinfo, first + 2),
+								  PG_ARGISNULL(first) ? NULL : argument_text(fcinfo, first, NULL));
 	if (!PG_ARGISNULL(summary))
 	{
 		command->user_metadata = proto_new(&pb__user_metadata__descriptor);
@@ -97,17 +102,22 @@ start_activity(Pass *pass, FunctionCallInfo fcinfo, int first)
 	Pb__Command *command;
 	const Pb__ScheduleActivityTaskCommandAttributes *attributes;
 	const Pb__HistoryEvent *event;
+	const Registration *registration;
+	int			number;
 
 	pass_check_cancel(pass);
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT), errmsg("name of the activity is not set")));
-	command = schedule_command(pass, fcinfo, first);
+	command = schedule_command(pass, fcinfo, first, &registration);
 	attributes = command->schedule_activity_task_command_attributes;
 	event = pass_command(pass, command);
+	number = handle_add(pass, HANDLE_ACTIVITY, attributes->activity_id,
+						attributes->activity_type->name, event);
+	if (event == NULL)
+		local_run_consider(pass, handle_get(pass, number), registration, attributes);
 	MemoryContextSwitchTo(caller);
-	return handle_add(pass, HANDLE_ACTIVITY, attributes->activity_id,
-					  attributes->activity_type->name, event);
+	return number;
 }
 
 /* ---- waiting ---- */

@@ -48,6 +48,12 @@ call_is_busy(void)
 	return busy;
 }
 
+bool
+call_timed_out(void)
+{
+	return timed_out;
+}
+
 const Pb__PollActivityTaskQueueResponse *
 call_activity(void)
 {
@@ -212,6 +218,35 @@ call_registered(const Registration *registration, const Pb__Payloads *input)
 		mock_find(registration->name) : NULL;
 
 	return mock != NULL ? mock_result(mock) : function_call(function_find(registration), input);
+}
+
+/*
+ * An activity that a workflow function waits for, outside of what the function
+ * itself may do.
+ */
+Jsonb *
+call_activity_here(Call *call)
+{
+	Pass	   *pass = pass_current;
+	Call	   *outer = activity_current;
+	bool		read_only = XactReadOnly;
+	Jsonb	   *result = NULL;
+
+	pass_current = NULL;
+	activity_current = call;
+	XactReadOnly = false;
+	PG_TRY();
+	{
+		result = call_registered(call->registration, call->input);
+	}
+	PG_FINALLY();
+	{
+		XactReadOnly = read_only;
+		activity_current = outer;
+		pass_current = pass;
+	}
+	PG_END_TRY();
+	return result;
 }
 
 static void

@@ -56,15 +56,43 @@ handle_number(const Pass *pass, const Handle *handle)
 	return 0;
 }
 
-/* handle_resolve -- what event "event_id" has started is over. */
+/*
+ * handle_bind -- the command of a handle has left this event.
+ *
+ * The commands of a task are those of the latest handles, so the search ends
+ * where they do.
+ */
+void
+handle_bind(Pass *pass, const Pb__HistoryEvent *event)
+{
+	bool		activity = event->event_type == EVENT(ACTIVITY_TASK_SCHEDULED);
+	const char *id;
+
+	if (activity)
+		id = event->activity_task_scheduled_event_attributes->activity_id;
+	else if (event->event_type == EVENT(TIMER_STARTED))
+		id = event->timer_started_event_attributes->timer_id;
+	else
+		return;
+	for (int i = list_length(pass->handles) - 1; i >= 0; i--)
+	{
+		Handle	   *handle = list_nth(pass->handles, i);
+
+		if (handle->task != pass->task)
+			return;
+		if (handle->kind == (activity ? HANDLE_ACTIVITY : HANDLE_TIMER) &&
+			strcmp(handle->id, id) == 0)
+			handle->event_id = event->event_id;
+	}
+}
+
+/* handle_resolve -- what event "event_id" has started is over; often the latest. */
 void
 handle_resolve(Pass *pass, HandleKind kind, int64 event_id, const Pb__HistoryEvent *outcome)
 {
-	ListCell   *cell;
-
-	foreach(cell, pass->handles)
+	for (int i = list_length(pass->handles) - 1; i >= 0; i--)
 	{
-		Handle	   *handle = lfirst(cell);
+		Handle	   *handle = list_nth(pass->handles, i);
 
 		if (handle->kind == kind && handle->event_id == event_id)
 		{

@@ -14,8 +14,8 @@
  */
 #include "postgres.h"
 
+#include "exec/local_run.h"
 #include "exec/marker.h"
-#include "exec/pass.h"
 #include "proto/wire.h"
 #include "utils/memutils.h"
 
@@ -75,7 +75,7 @@ find_tasks(Pass *pass)
 			started = -1;
 		}
 	}
-	if (!pass->only_replay && started >= 0)
+	if (pass->in_hand && started >= 0)
 		add_task(pass, started, pass->n_events);
 }
 
@@ -150,9 +150,11 @@ pass_new(MemoryContext memory, Pb__HistoryEvent **events, size_t n_events, bool 
 	pass->memory = memory;
 	pass->events = events;
 	pass->n_events = n_events;
-	pass->only_replay = only_replay;
+	pass->in_hand = !only_replay;
 	pass->tasks = palloc((n_events + 1) * sizeof(PassTask));
 	find_tasks(pass);
+	pass->polled_events = pass->n_events;
+	pass->polled_tasks = pass->n_tasks;
 	if (pass->n_tasks > 0)
 		enter_task(pass, 0);
 	MemoryContextSwitchTo(caller);
@@ -175,10 +177,49 @@ pass_rewind(Pass *pass)
 	enter_task(pass, 0);
 }
 
+void
+pass_undo(Pass *pass)
+{
+	pass->n_events = pass->polled_events;
+	pass->n_tasks = pass->polled_tasks;
+	pass->in_hand = true;
+	pass->runs = 0;
+	pass->steps = NIL;
+	pass->step_subid = InvalidSubTransactionId;
+}
+
+void
+pass_extend(Pass *pass, const List *events)
+{
+	int			n = pass->n_events + list_length(events);
+	const ListCell *cell;
+
+	pass->events = repalloc(pass->events, n * sizeof(Pb__HistoryEvent *));
+	pass->tasks = repalloc(pass->tasks, (n + 1) * sizeof(PassTask));
+	foreach(cell, events)
+	{
+		handle_bind(pass, lfirst(cell));
+		pass->events[pass->n_events++] = lfirst(cell);
+	}
+	/* The commands and steps of what was in hand are in the history now. */
+	pass->commands = pass->steps = NIL;
+	pass->step = 0;
+	pass->in_hand = pass->events[pass->n_events - 1]->event_type == EVENT(WORKFLOW_TASK_STARTED);
+	if (pass->in_hand)
+		add_task(pass, pass->n_events - 1, pass->n_events);
+}
+
+void
+pass_go_on(Pass *pass)
+{
+	enter_task(pass, pass->n_tasks - 1);
+	handle_cancel_late(pass);
+}
+
 bool
 pass_is_live(const Pass *pass)
 {
-	return !pass->only_replay && pass->task == pass->n_tasks - 1;
+	return pass->in_hand && pass->task == pass->n_tasks - 1;
 }
 
 /* ---- stopping ---- */
@@ -447,7 +488,7 @@ pass_wait(Pass *pass, PassCondition done, PassAbandon abandon, void *arg, const 
 				abandon(pass, arg);
 			raise_cancel(pass);
 		}
-		if (!next_task(pass))
+		if (!next_task(pass) && !local_run_all(pass))
 			pass_stop(pass, STOP_WAITING, reason);
 	}
 }

@@ -24,6 +24,7 @@ typedef enum PassStop
 	STOP_NONE,
 	STOP_WAITING,				/* for something that has not happened yet */
 	STOP_STEP,					/* for a local step that the runner must take */
+	STOP_ACTIVITIES,			/* for activities that the runner must run */
 	STOP_SPOILT,				/* steps were taken that did not stay: begin again */
 	STOP_NONDETERMINISTIC		/* the function does not do what the history says */
 } PassStop;
@@ -44,6 +45,9 @@ typedef struct Handle
 	int			task;			/* the task that has asked for it */
 	int64		event_id;		/* that scheduled it; 0 while it is a new command */
 	const Pb__HistoryEvent *outcome;	/* NULL while it is pending */
+	/* What local_run.c needs of an activity that it may run; else NULL. */
+	const Pb__ScheduleActivityTaskCommandAttributes *local;
+	const Registration *registration;
 	bool		cancelled;		/* its cancellation was asked for */
 	TimestampTz due;			/* of a timer; about, until its event is known */
 	bool		cancel_later;	/* ask as soon as its event is known */
@@ -97,7 +101,10 @@ typedef struct Pass
 	int			attempt;
 	Pb__HistoryEvent **events;
 	int			n_events;
-	bool		only_replay;	/* there is no task in hand */
+	bool		in_hand;		/* the last task is to be answered, not only replayed */
+	const Pb__PollWorkflowTaskQueueResponse *polled;	/* the task as it was taken */
+	const char *identity;		/* who took it */
+	bool		limited;		/* may take only so long */
 	PassTask   *tasks;
 	int			n_tasks;
 
@@ -127,10 +134,19 @@ typedef struct Pass
 	Step	   *wanted;			/* why it has stopped */
 	SubTransactionId step_subid;	/* the last was taken in */
 
+	/* Activities that are run at once, and where that has led. */
+	bool		may_run;
+	int			runs;			/* how many */
+	struct ActivityRun *failed; /* that was thrown away with its pass */
+	struct Advance *advance;	/* NULL: tasks are answered by calls */
+	int			polled_events;	/* how many events and tasks there were then */
+	int			polled_tasks;
+
 	/* What came of it. */
 	List	   *commands;		/* of Pb__Command: new ones */
 	PassStop	stop;
 	const char *reason;			/* why it stopped */
+	const char *waiting_at;		/* and where, if it waits; NULL: not known */
 	bool		again;			/* it needs no event to go on, only another task */
 } Pass;
 
@@ -144,6 +160,18 @@ extern Pass *pass_new(MemoryContext memory, Pb__HistoryEvent **events, size_t n_
 
 /* The function is called once more, from the top. */
 extern void pass_rewind(Pass *pass);
+
+/* Everything that the task in hand has done so far is undone. */
+extern void pass_undo(Pass *pass);
+
+/*
+ * The task in hand is completed, and "events" have happened since; the last
+ * starts another, or there is none in hand.
+ */
+extern void pass_extend(Pass *pass, const List *events);
+
+/* The function goes on in the task that is in hand since then. */
+extern void pass_go_on(Pass *pass);
 
 /* The pass of the function that calls; an error outside of workflows. */
 extern Pass *pass_require(const char *function);
@@ -206,6 +234,18 @@ extern int	wait_start_timer(Pass *pass, int64 microseconds);
 /* What a signal brought; JSON null if nothing. */
 extern Jsonb *wait_signal_input(const Pb__Payloads *input);
 
+/* ---- name_set.c ---- */
+
+/* What a process has learnt of functions, by name; forgotten with it. */
+typedef struct NameSet
+{
+	const char *title;
+	struct HTAB *names;
+} NameSet;
+
+extern bool name_set_has(const NameSet *set, const char *name);
+extern void name_set_add(NameSet *set, const char *name);
+
 /* ---- handle.c ---- */
 
 extern int	handle_add(Pass *pass, HandleKind kind, const char *id, const char *name,
@@ -215,6 +255,7 @@ extern int	handle_number(const Pass *pass, const Handle *handle);
 extern void handle_resolve(Pass *pass, HandleKind kind, int64 event_id,
 						   const Pb__HistoryEvent *outcome);
 extern bool handle_is_over(Pass *pass, Handle *handle);
+extern void handle_bind(Pass *pass, const Pb__HistoryEvent *event);
 extern void handle_cancel(Pass *pass, Handle *handle);
 extern void handle_cancel_late(Pass *pass);
 

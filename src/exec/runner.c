@@ -16,7 +16,7 @@
 #include "exec/rehearse.h"
 #include "exec/runner.h"
 #include "miscadmin.h"
-#include "service/service.h"
+#include "service/advance.h"
 #include "store/xact.h"
 #include "utils/memutils.h"
 #include "wake/wake.h"
@@ -68,6 +68,8 @@ do_job(void *arg)
 				 errhint("CALL temporal.run() runs it; in a test, temporal.mock_activity() stands in for it.")));
 	if (job->outcome == RUN_DONE)
 		task_do(&job->task);
+	else
+		task_keep(&job->task);
 }
 
 /* It is as if it had not been taken: not an attempt that has failed. */
@@ -96,6 +98,9 @@ runner_do_task(const ServiceQueue *queue, Batch *batch)
 	job.task.shared = batch->timed && batch->done > 0;
 	job.task.identity = GetUserNameFromId(GetUserId(), false);
 	error = xact_guard(do_job, &job);
+	/* With more care this time: see workflow_task.c. */
+	if (error != NULL && job.task.advance != NULL && service_advance_refused(job.task.advance))
+		error = xact_guard(do_job, &job);
 	wake_set_blame(blame);
 	if (error != NULL)
 		put_back(&job, error);

@@ -25,43 +25,23 @@
 #include "store/xact.h"
 #include "utils/datum.h"
 #include "utils/guc.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 /* Less than a workflow task may take. */
 #define STEP_LIMIT_MS 5000
 
-/* ---- types that wait after steps ---- */
-
-#define TYPE_KEY 64
-
-static HTAB *waiting_types = NULL;
+static NameSet waiting_types = {"temporal types that wait"};
 
 bool
 step_type_waits(const char *workflow_type)
 {
-	char		key[TYPE_KEY];
-
-	if (waiting_types == NULL)
-		return false;
-	strlcpy(key, workflow_type, sizeof(key));
-	return hash_search(waiting_types, key, HASH_FIND, NULL) != NULL;
+	return name_set_has(&waiting_types, workflow_type);
 }
 
 void
 step_note_type(const char *workflow_type)
 {
-	char		key[TYPE_KEY];
-
-	if (waiting_types == NULL)
-	{
-		HASHCTL		control = {.keysize = TYPE_KEY, .entrysize = TYPE_KEY};
-
-		waiting_types = hash_create("temporal types that wait", 16, &control,
-									HASH_ELEM | HASH_STRINGS);
-	}
-	strlcpy(key, workflow_type, sizeof(key));
-	hash_search(waiting_types, key, HASH_ENTER, NULL);
+	name_set_add(&waiting_types, workflow_type);
 }
 
 /* ---- taking a step ---- */

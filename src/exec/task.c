@@ -7,7 +7,7 @@
 #include "base/guc.h"
 #include "exec/task.h"
 #include "miscadmin.h"
-#include "service/service.h"
+#include "service/advance.h"
 #include "storage/proc.h"
 
 bool
@@ -26,6 +26,21 @@ task_do(Task *task)
 		activity_task_do(task);
 }
 
+static void
+write_taken(void *arg)
+{
+	service_advance_end(((Task *) arg)->advance, NULL, NULL, NULL);
+}
+
+void
+task_keep(Task *task)
+{
+	if (task->advance == NULL)
+		return;
+	task_patiently(write_taken, task);
+	task->advance = NULL;
+}
+
 void
 task_fail(const Task *task, const ErrorData *error)
 {
@@ -35,44 +50,64 @@ task_fail(const Task *task, const ErrorData *error)
 		activity_task_fail(task, error);
 }
 
-/* Runs a method; "task", if it is not NULL, says more and hears what a poll found out. */
-static ProtobufCMessage *
-invoke(Task *task, const char *method, const void *request)
-{
-	ServiceCall call;
-	ProtobufCMessage *response;
-
-	service_begin(&call);
-	call.session_bound = task != NULL && task->timed;
-	call.waiting_for = task != NULL ? task->waiting_for : NULL;
-	call.waiting_at = task != NULL ? task->waiting_at : NULL;
-	response = service_call(&call, service_find_method(method), request);
-	if (call.refusal_sqlstate != 0)
-		service_warn_refused(&call);
-	if (task != NULL)
-		task->held = call.tasks_held;
-	return response;
-}
-
-ProtobufCMessage *
-task_invoke(Task *task, const char *method, const void *request)
+void
+task_patiently(void (*body) (void *arg), void *arg)
 {
 	int			patience = LockTimeout;
-	ProtobufCMessage *response = NULL;
 
-	if (MyBackendType != B_BG_WORKER)
-		return invoke(task, method, request);
-	LockTimeout = guc_lock_timeout;
+	if (MyBackendType == B_BG_WORKER)
+		LockTimeout = guc_lock_timeout;
 	PG_TRY();
 	{
-		response = invoke(task, method, request);
+		body(arg);
 	}
 	PG_FINALLY();
 	{
 		LockTimeout = patience;
 	}
 	PG_END_TRY();
-	return response;
+}
+
+/* "task", if it is not NULL, says more and hears what a poll found out. */
+typedef struct Invocation
+{
+	Task	   *task;
+	const char *method;
+	const void *request;
+	ProtobufCMessage *response;
+} Invocation;
+
+static void
+invoke(void *arg)
+{
+	Invocation *to = arg;
+	ServiceCall call;
+
+	service_begin(&call);
+	if (to->task != NULL)
+	{
+		call.session_bound = to->task->timed;
+		call.waiting_for = to->task->waiting_for;
+		call.waiting_at = to->task->waiting_at;
+		call.answers_at_once = !to->task->apart;
+	}
+	to->response = service_call(&call, service_find_method(to->method), to->request);
+	if (call.refusal_sqlstate != 0)
+		service_warn_refused(&call);
+	if (to->task != NULL)
+	{
+		to->task->held = call.tasks_held;
+		to->task->advance = call.advance;
+	}
+}
+
+ProtobufCMessage *
+task_invoke(Task *task, const char *method, const void *request)
+{
+	Invocation	to = {task, method, request};
+
+	task_patiently(invoke, &to);
+	return to.response;
 }
 
 Pb__Failure *

@@ -29,12 +29,18 @@ typedef struct Call
  */
 extern ErrorData *call_guarded(Call *call);
 
+/* An activity in the midst of a pass, or between two; raises its error. */
+extern Jsonb *call_activity_here(Call *call);
+
 /* Where we are: what stands in for it, or the function. */
 extern Jsonb *call_registered(const Registration *registration, const Pb__Payloads *input);
 
 /* The same for code of users that is no registered function. */
 extern ErrorData *call_limited(void (*body) (void *arg), void *arg, int64 limit_ms,
 							   bool *timed_out);
+
+/* Has the call that is under way taken longer than it may? */
+extern bool call_timed_out(void);
 
 /* Is a function under way in this process? */
 extern bool call_is_busy(void);
@@ -59,6 +65,7 @@ typedef struct Task
 	bool		apart;			/* its taking is committed */
 	const Registration *registration;	/* NULL: there is none of that type */
 	Pb__PollWorkflowTaskQueueResponse *workflow;
+	struct Advance *advance;	/* of a workflow task, unless its taking is committed */
 	Pb__PollActivityTaskQueueResponse *activity;
 	bool		held;			/* there is none to take, but others hold some */
 	const char *waiting_for;	/* of an answer; NULL: nothing */
@@ -78,19 +85,28 @@ extern void activity_task_do(Task *task);
 extern void workflow_task_fail(const Task *task, const ErrorData *error);
 extern void activity_task_fail(const Task *task, const ErrorData *error);
 
+/* The answer to the task in hand: what the function has asked for. */
+extern Pb__RespondWorkflowTaskCompletedRequest *workflow_completion(const Pass *pass);
+
 /* How a workflow ends whose function has returned, or raised an error. */
 extern Pb__Command *workflow_end_command(const Pass *pass, const ErrorData *error, Jsonb *result);
 
 /* ---- task.c ---- */
 
 extern bool task_take(Task *task);
+
+/* It will be done in another transaction: that it was taken is written. */
+extern void task_keep(Task *task);
 extern void task_do(Task *task);
 extern void task_fail(const Task *task, const ErrorData *error);
 
 /*
- * Runs a method with the patience of a background worker: whoever does not
- * get a lock in time tries again later.
+ * Calls "body" with the patience of a background worker: whoever does not get a
+ * lock in time tries again later.
  */
+extern void task_patiently(void (*body) (void *arg), void *arg);
+
+/* Runs a method so. */
 extern ProtobufCMessage *task_invoke(Task *task, const char *method, const void *request);
 
 /* A failure of ours. */

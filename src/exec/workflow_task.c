@@ -9,8 +9,11 @@
 
 #include "base/clock.h"
 #include "base/guc.h"
+#include "exec/local_run.h"
 #include "exec/task.h"
 #include "proto/payload.h"
+#include "service/advance.h"
+#include "store/xact.h"
 
 /* How long steps are taken one by one in one task, while others wait. */
 #define STEPWISE_US (50 * 1000)
@@ -59,6 +62,11 @@ task_pass(const Task *task)
 	pass->run_id = task->workflow->workflow_execution->run_id;
 	pass->workflow_type = task->workflow->workflow_type->name;
 	pass->attempt = task->workflow->attempt;
+	pass->polled = task->workflow;
+	pass->identity = task->identity;
+	pass->limited = task->timed;
+	pass->advance = task->advance;
+	pass->may_run = pass->advance != NULL;
 	return pass;
 }
 
@@ -121,27 +129,40 @@ workflow_end_command(const Pass *pass, const ErrorData *error, Jsonb *result)
 
 /* ---- answers ---- */
 
-static void
-complete_task(const Task *task, const Pass *pass, const ErrorData *error)
+Pb__RespondWorkflowTaskCompletedRequest *
+workflow_completion(const Pass *pass)
 {
-	Task		answered = *task;
-	Pb__RespondWorkflowTaskCompletedRequest request =
-		PB__RESPOND_WORKFLOW_TASK_COMPLETED_REQUEST__INIT;
+	Pb__RespondWorkflowTaskCompletedRequest *request =
+		proto_new(&pb__respond_workflow_task_completed_request__descriptor);
 	ListCell   *cell;
 
-	request.namespace_ = task->queue->namespace_name;
-	request.task_token = task->workflow->task_token;
-	request.identity = task->identity;
-	request.force_create_new_workflow_task = pass->again;
-	request.commands = palloc((list_length(pass->commands) + 1) * sizeof(Pb__Command *));
+	request->namespace_ = pass->namespace_name;
+	request->task_token = pass->polled->task_token;
+	request->identity = pass->identity;
+	request->force_create_new_workflow_task = pass->again;
+	request->commands = palloc((list_length(pass->commands) + 1) * sizeof(Pb__Command *));
 	foreach(cell, pass->commands)
-		request.commands[request.n_commands++] = lfirst(cell);
-	if (pass->stop == STOP_WAITING)
+		request->commands[request->n_commands++] = lfirst(cell);
+	return request;
+}
+
+static void
+complete_task(const Task *task, Pass *pass)
+{
+	Task		answered = *task;
+
+	if (pass->advance != NULL)
 	{
-		answered.waiting_for = pass->reason;
-		answered.waiting_at = error != NULL ? failure_place(error) : NULL;
+		local_run_end(pass);
+		return;
 	}
-	task_invoke(&answered, "RespondWorkflowTaskCompleted", &request);
+	answered.waiting_for = pass->stop == STOP_WAITING ? pass->reason : NULL;
+	answered.waiting_at = pass->waiting_at;
+	if (task_invoke(&answered, "RespondWorkflowTaskCompleted", workflow_completion(pass)) == NULL &&
+		pass->steps != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_BAD_COMMAND),
+				 errmsg("answer to the workflow task was refused")));
 }
 
 /*
@@ -151,10 +172,15 @@ complete_task(const Task *task, const Pass *pass, const ErrorData *error)
  * which grows, lest the function be called without pause.
  */
 static void
-fail_task(const Task *task, int cause, Pb__Failure *failure)
+fail_task(const Task *task, Pass *pass, int cause, Pb__Failure *failure)
 {
 	Pb__RespondWorkflowTaskFailedRequest request = PB__RESPOND_WORKFLOW_TASK_FAILED_REQUEST__INIT;
 
+	if (task->advance != NULL)
+	{
+		local_run_fail(task, pass, cause, failure);
+		return;
+	}
 	if (task->workflow->attempt > 1)
 		return;
 	request.namespace_ = task->queue->namespace_name;
@@ -165,21 +191,27 @@ fail_task(const Task *task, int cause, Pb__Failure *failure)
 	task_invoke(NULL, "RespondWorkflowTaskFailed", &request);
 }
 
-void
-workflow_task_fail(const Task *task, const ErrorData *error)
+static void
+fail_by_error(const Task *task, Pass *pass, const ErrorData *error)
 {
 	Pb__Failure *failure = failure_of_error(error);
 
 	if (error->sqlerrcode == ERRCODE_READ_ONLY_SQL_TRANSACTION)
 		failure->message = psprintf("%s: a workflow function writes by temporal.step() and activities",
 									failure->message);
-	fail_task(task, CAUSE(WORKFLOW_WORKER_UNHANDLED_FAILURE), failure);
+	fail_task(task, pass, CAUSE(WORKFLOW_WORKER_UNHANDLED_FAILURE), failure);
+}
+
+void
+workflow_task_fail(const Task *task, const ErrorData *error)
+{
+	fail_by_error(task, NULL, error);
 }
 
 static void
-fail_nondeterministic(const Task *task, const Pass *pass)
+fail_nondeterministic(const Task *task, Pass *pass)
 {
-	fail_task(task, CAUSE(NON_DETERMINISTIC_ERROR),
+	fail_task(task, pass, CAUSE(NON_DETERMINISTIC_ERROR),
 			  task_failure("NonDeterministicError",
 						   psprintf("workflow function is not deterministic: %s", pass->reason)));
 }
@@ -192,14 +224,14 @@ answer(const Task *task, Call *call, const ErrorData *error)
 
 	if (call->timed_out)
 	{
-		fail_task(task, CAUSE(WORKFLOW_WORKER_UNHANDLED_FAILURE),
+		fail_task(task, pass, CAUSE(WORKFLOW_WORKER_UNHANDLED_FAILURE),
 				  task_failure("Timeout", psprintf("workflow function neither waited nor returned within %d ms",
 												   (int) call->limit_ms)));
 		return;
 	}
 	if (pass->stop == STOP_NONE && error != NULL && failure_class(error) != ERROR_FAILS)
 	{
-		workflow_task_fail(task, error);
+		fail_by_error(task, pass, error);
 		return;
 	}
 	if (pass->stop == STOP_NONE)
@@ -207,24 +239,41 @@ answer(const Task *task, Call *call, const ErrorData *error)
 	if (pass->stop == STOP_NONDETERMINISTIC)
 		fail_nondeterministic(task, pass);
 	else
-		complete_task(task, pass, error);
+	{
+		if (pass->stop == STOP_WAITING)
+			pass->waiting_at = failure_place(error);
+		complete_task(task, pass);
+	}
 }
 
 /* ---- the pass ---- */
 
-/* Were steps taken in a pass whose work does not stay? */
+/* Were steps taken, or activities run, in a pass whose work does not stay? */
 static bool
 is_spoilt(const Pass *pass, const ErrorData *error)
 {
 	return pass->stop == STOP_SPOILT ||
-		(!pass->stepwise && pass->steps != NIL && error != NULL);
+		(!pass->stepwise && (pass->steps != NIL || pass->runs > 0) && error != NULL);
+}
+
+/* Steps and activities are done one by one from now on, between passes. */
+static void
+go_stepwise(Pass *pass, const ErrorData *error)
+{
+	/* It is the way of the function, not something that has failed. */
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		step_note_type(pass->workflow_type);
+	pass->stepwise = true;
+	if (pass->advance != NULL)
+		service_advance_restart(pass->advance);
+	pass_undo(pass);
 }
 
 /*
- * Calls the function until it has taken all of its steps; its error, or NULL.
+ * Calls the function until it has done all of its steps and activities; its
+ * error, or NULL.
  *
- * Steps that were taken in a pass are gone with it unless the function
- * returned: then they are taken one by one, between passes.
+ * What was done in a pass is gone with it unless the function returned.
  */
 static ErrorData *
 call_with_steps(Call *call)
@@ -239,14 +288,10 @@ call_with_steps(Call *call)
 		pass->hurry = call->limit_ms > 0 && clock_wall_now() - begun > STEPWISE_US;
 		error = call_guarded(call);
 		if (is_spoilt(pass, error))
-		{
-			step_note_type(pass->workflow_type);
-			pass->stepwise = true;
-			pass->steps = NIL;
-		}
+			go_stepwise(pass, error);
 		else if (pass->stop == STOP_STEP)
 			step_take_guarded(pass, pass->wanted);
-		else
+		else if (pass->stop != STOP_ACTIVITIES || !local_run_guarded(pass))
 			return error;
 		pass_rewind(pass);
 	}
@@ -276,30 +321,64 @@ workflow_task_take(Task *task)
 	return true;
 }
 
-void
-workflow_task_do(Task *task)
+/* A task whose function is there. */
+typedef struct WorkflowJob
 {
-	Call		call = {.registration = task->registration};
-	ErrorData  *error;
+	Task	   *task;
+	Call		call;
+} WorkflowJob;
 
-	if (call.registration == NULL)
-	{
-		fail_task(task, CAUSE(WORKFLOW_WORKER_UNHANDLED_FAILURE),
-				  task_failure("NotRegistered", psprintf("workflow type \"%s\" is not registered",
-														 task->workflow->workflow_type->name)));
-		return;
-	}
-	call.pass = task_pass(task);
-	call.input = call.pass->events[0]->workflow_execution_started_event_attributes->input;
-	call.limit_ms = task->timed ? guc_pass_timeout : 0;
-	call.shared = task->shared;
-	error = call_with_steps(&call);
+static void
+do_body(void *arg)
+{
+	WorkflowJob *job = arg;
+	Call	   *call = &job->call;
+	Task	   *task = job->task;
+	ErrorData  *error = call_with_steps(call);
+
 	/* What is meant for this session has been raised; others may have said it. */
-	if (error != NULL && call.pass->stop == STOP_NONE && !call.timed_out && !task->apart &&
+	if (error != NULL && call->pass->stop == STOP_NONE && !call->timed_out && !task->apart &&
 		failure_class(error) == ERROR_AGAIN)
 	{
 		task->collided = !task->shared;
 		ReThrowError(error);
 	}
-	answer(task, &call, error);
+	answer(task, call, error);
+}
+
+/* As above, for an answer that may be refused: then nothing else stays. */
+static void
+do_with_care(WorkflowJob *job)
+{
+	Pass	   *pass = job->call.pass;
+	ErrorData  *error = xact_guard(do_body, job);
+
+	if (error == NULL)
+		return;
+	if (!service_advance_refused(pass->advance))
+		ReThrowError(error);
+	service_advance_refuse(pass->advance, workflow_completion(pass));
+}
+
+void
+workflow_task_do(Task *task)
+{
+	WorkflowJob job = {task, {.registration = task->registration}};
+	Call	   *call = &job.call;
+
+	if (call->registration == NULL)
+	{
+		fail_task(task, NULL, CAUSE(WORKFLOW_WORKER_UNHANDLED_FAILURE),
+				  task_failure("NotRegistered", psprintf("workflow type \"%s\" is not registered",
+														 task->workflow->workflow_type->name)));
+		return;
+	}
+	call->pass = task_pass(task);
+	call->input = call->pass->events[0]->workflow_execution_started_event_attributes->input;
+	call->limit_ms = task->timed ? guc_pass_timeout : 0;
+	call->shared = task->shared;
+	if (task->advance != NULL && local_run_needs_care(call->pass->workflow_type))
+		do_with_care(&job);
+	else
+		do_body(&job);
 }

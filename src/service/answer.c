@@ -169,11 +169,11 @@ page_token(const ExecutionState *state, int64 next)
 /*
  * answer_workflow_task -- the started workflow task of "state".
  *
- * "partial": only what happened since the last completed one, for a worker
- * that has the rest.  The events must be written already.
+ * The events must be written already, except those of the pending task itself;
+ * with HISTORY_PAGES those too, since other calls read them.
  */
 Pb__PollWorkflowTaskQueueResponse *
-answer_workflow_task(const ExecutionState *state, bool partial)
+answer_workflow_task(const ExecutionState *state, HistoryExtent extent)
 {
 	Pb__PollWorkflowTaskQueueResponse *answer =
 		proto_new(&pb__poll_workflow_task_queue_response__descriptor);
@@ -192,8 +192,9 @@ answer_workflow_task(const ExecutionState *state, bool partial)
 	answer->workflow_execution_task_queue = normal_queue(state->info->task_queue);
 	answer->scheduled_time = proto_timestamp(task->scheduled_time);
 	answer->started_time = proto_timestamp(task->started_time);
-	answer->history = answer_history(state, partial ? last_seen + 1 : 1,
-									 state->run->next_event_id, HISTORY_PAGE, false, &next);
+	answer->history = answer_history(state, extent == HISTORY_NEW ? last_seen + 1 : 1,
+									 state->run->next_event_id,
+									 extent == HISTORY_WHOLE ? INT_MAX : HISTORY_PAGE, false, &next);
 	if (next != 0)
 		answer->next_page_token = page_token(state, next);
 	else

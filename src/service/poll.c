@@ -10,7 +10,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "service/service.h"
+#include "service/advance.h"
 #include "utils/timestamp.h"
 #include "wake/wake.h"
 
@@ -125,12 +125,17 @@ start_workflow_task(ServiceCall *call, ExecutionState *state, const char *queue,
 {
 	Transition *transition = transition_new(state, call->now);
 	SessionId	self = session_self();
-	bool		partial;
+	HistoryExtent extent;
 
+	if (call->answers_at_once && transition_over_limit(transition, &call->limits) == NULL)
+	{
+		call->advance = advance_new(call, state, queue, identity);
+		return &answer_workflow_task(state, HISTORY_WHOLE)->base;
+	}
 	core_start_workflow_task(transition, queue, ident_random_uuid(), identity, &call->limits);
 	if (call->session_bound)
 		core_bind_workflow_task(transition, &self);
-	partial = state_is_sticky(state);
+	extent = state_is_sticky(state) ? HISTORY_NEW : HISTORY_PAGES;
 	service_commit(call, transition);
 	if (call->refusal_sqlstate != 0)
 	{
@@ -138,7 +143,7 @@ start_workflow_task(ServiceCall *call, ExecutionState *state, const char *queue,
 		call->refusal_sqlstate = 0;
 		return NULL;
 	}
-	return &answer_workflow_task(state, partial)->base;
+	return &answer_workflow_task(state, extent)->base;
 }
 
 /* Starts the first workflow task that can be had; NULL if there is none. */

@@ -182,6 +182,19 @@ service_leave_activity(const ProtobufCBinaryData *token)
 
 /* ---- completion ---- */
 
+/* service_complete_activity -- a result that is too large is a failure. */
+void
+service_complete_activity(Transition *transition, PendingActivity *activity,
+						  const Pb__Payloads *result, const char *identity)
+{
+	if (too_large(result))
+		core_fail_activity(transition, activity,
+						   core_server_failure("Complete result exceeds size limit.", true),
+						   identity);
+	else
+		core_complete_activity(transition, activity, result, identity);
+}
+
 static void
 complete(ServiceCall *call, Target target, const Pb__Payloads *result, const char *identity)
 {
@@ -190,12 +203,7 @@ complete(ServiceCall *call, Target target, const Pb__Payloads *result, const cha
 	/* Completed by id before anybody took it: the caller did. */
 	if (!target.activity->state->started)
 		core_start_activity(transition, target.activity, ident_random_uuid(), identity);
-	if (too_large(result))
-		core_fail_activity(transition, target.activity,
-						   core_server_failure("Complete result exceeds size limit.", true),
-						   identity);
-	else
-		core_complete_activity(transition, target.activity, result, identity);
+	service_complete_activity(transition, target.activity, result, identity);
 	service_commit(call, transition);
 }
 

@@ -63,6 +63,8 @@ struct ServiceCall
 	const char *waiting_for;	/* why the worker has no more commands; NULL: it does not say */
 	const char *waiting_at;
 	bool		session_bound;	/* a task polled here ends with this session */
+	bool		answers_at_once;	/* a workflow task polled here is answered by "advance" */
+	struct Advance *advance;
 	bool		tasks_held;		/* a poll found only what others hold: look again soon */
 	void		(*watch) (ServiceCall *call);	/* told of "wait", or NULL */
 	ServiceWait	wait;
@@ -151,8 +153,16 @@ extern void hand_off_answer(ServiceCall *call, const ExecutionState *state, cons
 
 /* ---- answer.c: what workers get ---- */
 
+/* How much of the history a worker gets with its task. */
+typedef enum HistoryExtent
+{
+	HISTORY_NEW,				/* since the last task it has completed */
+	HISTORY_PAGES,				/* the first page, and a token for the others */
+	HISTORY_WHOLE
+} HistoryExtent;
+
 extern Pb__PollWorkflowTaskQueueResponse *answer_workflow_task(const ExecutionState *state,
-															   bool partial);
+															   HistoryExtent extent);
 extern Pb__PollActivityTaskQueueResponse *answer_activity_task(const ServiceCall *call,
 															   const ExecutionState *state,
 															   const PendingActivity *activity);
@@ -223,7 +233,11 @@ HANDLER(list_search_attributes);
 
 #undef HANDLER
 
-/* respond_activity.c, for functions that are answered for later */
+/* respond_activity.c */
+extern void service_complete_activity(Transition *transition, PendingActivity *activity,
+									  const Pb__Payloads *result, const char *identity);
+
+/* ... for functions that are answered for later */
 extern void service_leave_activity(const ProtobufCBinaryData *token);
 
 /* beat.c, for those that run here */

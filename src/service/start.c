@@ -384,7 +384,7 @@ service_start_workflow_execution(ServiceCall *call, const void *message)
 	response->started = result.started;
 	response->status = result.state->run->status;
 	if (result.eager)
-		response->eager_workflow_task = answer_workflow_task(result.state, false);
+		response->eager_workflow_task = answer_workflow_task(result.state, HISTORY_PAGES);
 	return &response->base;
 }
 

@@ -1,0 +1,433 @@
+/*
+ * local_run.c
+ *	  Activities that are run by the pass that asks for them.
+ *
+ * An activity whose function is registered by the same role and writes in this
+ * database alone need not go by the task queue: when the workflow function
+ * comes to wait, what it has started so far is run, the run advances to its
+ * next workflow task in memory, and the pass goes on with the events of that
+ * (see service/advance.c).  All of it is written once, when the task is
+ * answered.  History is as if a worker had polled for each.
+ *
+ * As with steps, that is first tried the quick way, in the pass itself.  If the
+ * function must wait after all, or an activity fails, everything is thrown
+ * away and done again between passes, where each run has a subtransaction of
+ * its own and a failure is an attempt that has failed: the next is left to the
+ * task queue, and so is an activity that takes long.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "base/clock.h"
+#include "base/guc.h"
+#include "exec/heartbeat.h"
+#include "exec/local_run.h"
+#include "exec/rehearse.h"
+#include "exec/task.h"
+#include "miscadmin.h"
+#include "proto/payload.h"
+#include "proto/wire.h"
+#include "service/advance.h"
+#include "utils/memutils.h"
+
+/* How many activities are run in one workflow task: in a pass, one by one. */
+#define MAX_RUNS 10000
+#define MAX_RUNS_STEPWISE 200
+
+static NameSet slow_activities = {"temporal slow activities"};
+static NameSet refused_types = {"temporal types whose runs were refused"};
+
+/* ---- which ---- */
+
+/* What has a heartbeat timeout is meant to take long. */
+static bool
+fits(const Pass *pass, const Registration *registration,
+	 const Pb__ScheduleActivityTaskCommandAttributes *attributes)
+{
+	return pass->may_run && registration != NULL &&
+		(registration->transactional || mock_find(registration->name) != NULL) &&
+		strcmp(registration->role_name, GetUserNameFromId(GetUserId(), false)) == 0 &&
+		strcmp(registration->task_queue, attributes->task_queue->name) == 0 &&
+		proto_duration_us(attributes->heartbeat_timeout) == 0 &&
+		!name_set_has(&slow_activities, registration->name);
+}
+
+/* local_run_consider -- an activity is being scheduled: may it run here? */
+void
+local_run_consider(const Pass *pass, Handle *handle, const Registration *registration,
+				   const Pb__ScheduleActivityTaskCommandAttributes *attributes)
+{
+	if (!fits(pass, registration, attributes))
+		return;
+	handle->local = attributes;
+	handle->registration = registration;
+}
+
+/* Those that are pending, in the order in which they were started. */
+static List *
+pending_handles(const Pass *pass)
+{
+	List	   *handles = NIL;
+	ListCell   *cell;
+
+	foreach(cell, pass->handles)
+	{
+		Handle	   *handle = lfirst(cell);
+
+		if (handle->local != NULL && handle->outcome == NULL && !handle->cancelled &&
+			!handle->cancel_later && !name_set_has(&slow_activities, handle->name))
+			handles = lappend(handles, handle);
+	}
+	return handles;
+}
+
+/* Has the task in hand done enough? */
+static bool
+is_full(const Pass *pass)
+{
+	return pass->runs >= (pass->stepwise ? MAX_RUNS_STEPWISE : MAX_RUNS) ||
+		(pass->stepwise && pass->hurry && pass->runs > 0);
+}
+
+/* ---- running one ---- */
+
+typedef struct LocalRun
+{
+	Pass	   *pass;
+	const Handle *handle;
+	ActivityRun run;
+	Call		call;
+} LocalRun;
+
+/* What the activity may know of itself. */
+static Pb__PollActivityTaskQueueResponse *
+describe(const LocalRun *local)
+{
+	Pb__PollActivityTaskQueueResponse *task =
+		proto_new(&pb__poll_activity_task_queue_response__descriptor);
+	const Pb__ScheduleActivityTaskCommandAttributes *attributes = local->handle->local;
+
+	task->workflow_namespace = local->pass->namespace_name;
+	task->workflow_type = proto_new(&pb__workflow_type__descriptor);
+	task->workflow_type->name = local->pass->workflow_type;
+	task->workflow_execution = proto_new(&pb__workflow_execution__descriptor);
+	task->workflow_execution->workflow_id = local->pass->workflow_id;
+	task->workflow_execution->run_id = local->pass->run_id;
+	task->activity_type = attributes->activity_type;
+	task->activity_id = attributes->activity_id;
+	task->input = attributes->input;
+	task->attempt = 1;
+	return task;
+}
+
+static LocalRun *
+local_run_new(Pass *pass, const Handle *handle)
+{
+	LocalRun   *local = palloc0(sizeof(LocalRun));
+
+	local->pass = pass;
+	local->handle = handle;
+	local->run.activity_id = handle->id;
+	local->call.registration = handle->registration;
+	local->call.input = handle->local->input;
+	local->call.activity = describe(local);
+	return local;
+}
+
+/* The time that an attempt may take, in microseconds; 0: any. */
+static int64
+attempt_limit(const Handle *handle)
+{
+	int64		limit = proto_duration_us(handle->local->start_to_close_timeout);
+	int64		whole = proto_duration_us(handle->local->schedule_to_close_timeout);
+
+	return limit == 0 || (whole != 0 && whole < limit) ? whole : limit;
+}
+
+static void
+run_body(void *arg)
+{
+	LocalRun   *local = arg;
+	Jsonb	   *result;
+
+	heartbeat_open(local->call.activity, false);
+	local->run.started = clock_now();
+	result = call_activity_here(&local->call);
+	local->run.ended = clock_now();
+	if (result != NULL)
+		local->run.result = core_payloads(payload_from_jsonb(result));
+}
+
+/* Only the pass as a whole was watched. */
+static void
+check_duration(const LocalRun *local)
+{
+	int64		limit = attempt_limit(local->handle);
+
+	if (local->pass->limited && limit > 0 && local->run.ended - local->run.started > limit)
+		ereport(ERROR,
+				(errcode(ERRCODE_QUERY_CANCELED),
+				 errmsg("activity \"%s\" took too long", local->handle->name)));
+}
+
+/*
+ * Does the error say something of the activity?  What somebody cancels in a
+ * process of ours is the attempt; in a session, the statement that runs it.
+ */
+static bool
+is_attempt_failure(const ErrorData *error)
+{
+	ErrorClass	class = failure_class(error);
+
+	return class < ERROR_AGAIN || (class == ERROR_ENDS && MyBackendType == B_BG_WORKER);
+}
+
+static void
+note_failure(LocalRun *local, const ErrorData *error)
+{
+	local->run.ended = clock_now();
+	local->run.failure = failure_of_error(error);
+	local->run.heartbeat = heartbeat_details(&local->call.activity->task_token);
+}
+
+/* ---- advancing ---- */
+
+/*
+ * A command was refused, or a limit passed, after steps and activities that
+ * must not stay.  The task is done once more, in a subtransaction that can be
+ * thrown away before the refusal is written.
+ */
+static pg_noreturn void
+refuse(const Pass *pass)
+{
+	name_set_add(&refused_types, pass->workflow_type);
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("answer to a workflow task of type \"%s\" was refused", pass->workflow_type)));
+}
+
+bool
+local_run_needs_care(const char *workflow_type)
+{
+	return name_set_has(&refused_types, workflow_type);
+}
+
+typedef struct Advancing
+{
+	Pass	   *pass;
+	Pb__RespondWorkflowTaskCompletedRequest *request;
+	List	   *runs;
+	List	   *events;
+	bool		accepted;
+} Advancing;
+
+typedef struct Failing
+{
+	const Task *task;
+	int			cause;
+	const Pb__Failure *failure;
+} Failing;
+
+static void
+advance_body(void *arg)
+{
+	Advancing  *to = arg;
+
+	to->accepted = service_advance(to->pass->advance, to->request, to->runs, &to->events);
+}
+
+/*
+ * The task in hand is completed, "runs" happen, and the next one is in hand if
+ * that has made one.
+ */
+static void
+advance(Pass *pass, List *runs)
+{
+	Advancing	to = {pass, workflow_completion(pass), runs};
+
+	task_patiently(advance_body, &to);
+	if (!to.accepted)
+		refuse(pass);
+	pass_extend(pass, to.events);
+	pass->runs += list_length(runs);
+}
+
+static void
+end_body(void *arg)
+{
+	Advancing  *to = arg;
+	const Pass *pass = to->pass;
+
+	to->accepted = service_advance_end(pass->advance, to->request,
+									   pass->stop == STOP_WAITING ? pass->reason : NULL,
+									   pass->waiting_at);
+}
+
+static void
+fail_body(void *arg)
+{
+	const Failing *to = arg;
+
+	if (to->failure != NULL)
+		service_advance_fail(to->task->advance, to->task->identity, to->cause, to->failure);
+	else
+		service_advance_end(to->task->advance, NULL, NULL, NULL);
+}
+
+/*
+ * local_run_fail -- the task in hand has failed, and what was before is written.
+ *
+ * Later attempts are not reported, see fail_task().
+ */
+void
+local_run_fail(const Task *task, const Pass *pass, int cause, const Pb__Failure *failure)
+{
+	bool		first = task->workflow->attempt <= 1 || (pass != NULL && pass->runs > 0);
+
+	task_patiently(fail_body, &(Failing) {task, cause, first ? failure : NULL});
+}
+
+/* local_run_end -- the task in hand is answered, and everything written. */
+void
+local_run_end(Pass *pass)
+{
+	Advancing	to = {pass, pass->in_hand ? workflow_completion(pass) : NULL};
+
+	task_patiently(end_body, &to);
+	if (!to.accepted)
+		refuse(pass);
+}
+
+/* An attempt in the pass; if it fails, that is not tried again between passes. */
+static void
+run_attempt(Pass *pass, LocalRun *local)
+{
+	PG_TRY();
+	{
+		run_body(local);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(pass->memory);
+		error = CopyErrorData();
+		if (is_attempt_failure(error) && !call_timed_out())
+		{
+			note_failure(local, error);
+			pass->failed = &local->run;
+		}
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+}
+
+/* In the pass, which counts as spoilt until all is well. */
+static void
+run_here(Pass *pass, List *handles)
+{
+	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
+	List	   *runs = NIL;
+	ListCell   *cell;
+
+	pass->stop = STOP_SPOILT;
+	pass->reason = "an activity has failed";
+	pass->step_subid = GetCurrentSubTransactionId();
+	foreach(cell, handles)
+	{
+		LocalRun   *local = local_run_new(pass, lfirst(cell));
+
+		run_attempt(pass, local);
+		check_duration(local);
+		runs = lappend(runs, &local->run);
+	}
+	advance(pass, runs);
+	pass_go_on(pass);
+	pass->stop = STOP_NONE;
+	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * local_run_all -- runs what can be run, and goes on to the next task; false if
+ * there is nothing.
+ */
+bool
+local_run_all(Pass *pass)
+{
+	List	   *handles;
+
+	if (!pass->may_run || !pass_is_live(pass) || is_full(pass))
+		return false;
+	handles = pending_handles(pass);
+	if (handles == NIL)
+		return false;
+	if (pass->stepwise)
+		pass_stop(pass, STOP_ACTIVITIES,
+				  psprintf("activity %s", ((const Handle *) linitial(handles))->name));
+	run_here(pass, handles);
+	return true;
+}
+
+/* One attempt in a subtransaction; false if it takes too long for that. */
+static bool
+run_guarded(Pass *pass, LocalRun *local)
+{
+	int64		limit = attempt_limit(local->handle) / 1000;
+	ErrorData  *error;
+	bool		timed_out;
+
+	if (limit == 0 || limit > guc_pass_timeout)
+		limit = guc_pass_timeout;
+	error = call_limited(run_body, local, pass->limited ? limit : 0, &timed_out);
+	if (error == NULL)
+		return true;
+	if (timed_out)
+	{
+		name_set_add(&slow_activities, local->handle->name);
+		return false;
+	}
+	if (!is_attempt_failure(error))
+		ReThrowError(error);
+	note_failure(local, error);
+	return true;
+}
+
+/* Has it failed in the pass already? */
+static bool
+has_failed(const Pass *pass, const Handle *handle)
+{
+	return pass->failed != NULL && strcmp(pass->failed->activity_id, handle->id) == 0;
+}
+
+/*
+ * local_run_guarded -- for a function that has stopped for its activities.
+ *
+ * False if no other task is in hand then: there is nothing more to do, except
+ * to write what happened.
+ */
+bool
+local_run_guarded(Pass *pass)
+{
+	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
+	List	   *runs = NIL;
+	ListCell   *cell;
+
+	foreach(cell, pending_handles(pass))
+	{
+		LocalRun   *local = local_run_new(pass, lfirst(cell));
+
+		if (has_failed(pass, local->handle))
+		{
+			/* What was before it has happened once more since. */
+			pass->failed->started = pass->failed->ended = clock_now();
+			runs = lappend(runs, pass->failed);
+			pass->failed = NULL;
+		}
+		else if (run_guarded(pass, local))
+			runs = lappend(runs, &local->run);
+	}
+	if (runs != NIL)
+		advance(pass, runs);
+	MemoryContextSwitchTo(caller);
+	return pass->in_hand;
+}

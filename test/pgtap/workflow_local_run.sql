@@ -1,0 +1,271 @@
+-- Activities that are run by the pass that asks for them.
+BEGIN;
+\ir include/worker.sql
+\ir include/workflow.sql
+SELECT * FROM no_plan();
+
+CREATE SCHEMA shop;
+CREATE TABLE shop.log (at serial, what text, attempt integer, backend integer DEFAULT pg_backend_pid());
+
+CREATE SEQUENCE shop.calls;
+
+CREATE FUNCTION shop.note(what text, fails integer DEFAULT 0) RETURNS text LANGUAGE plpgsql AS
+$$
+DECLARE
+	attempt integer := temporal.activity_info() ->> 'attempt';
+BEGIN
+	PERFORM nextval('shop.calls');
+	INSERT INTO shop.log (what, attempt) VALUES (what, attempt);
+	IF attempt <= fails THEN RAISE EXCEPTION '% fails', what; END IF;
+	RETURN what || ' ' || attempt;
+END
+$$;
+SELECT temporal.register_activity('shop.note', initial_interval => '1 s', maximum_attempts => 3) \g /dev/null
+
+-- What an activity was started by: itself, or whoever has polled for it.
+CREATE FUNCTION t.ways(workflow_id text) RETURNS text LANGUAGE sql AS
+$$
+	SELECT string_agg(CASE attributes ->> 'requestId' WHEN 'local' THEN 'local' ELSE 'queue' END, ', ' ORDER BY event_id)
+	FROM temporal.history(workflow_id) WHERE event_type = 'ActivityTaskStarted'
+$$;
+
+\echo # one after the other
+
+CREATE FUNCTION shop.two() RETURNS jsonb LANGUAGE plpgsql AS
+$$
+DECLARE
+	a jsonb := temporal.execute_activity('note', 'a'::text);
+BEGIN
+	RETURN jsonb_build_array(a, temporal.execute_activity('note', 'b'::text));
+END
+$$;
+SELECT temporal.register_workflow('shop.two') \g /dev/null
+SELECT is(t.launch('two'), '["a 1", "b 1"]', 'two activities');
+SELECT t.history_is('two', '1 WF_STARTED, 2 WFT_SCHED, 3 WFT_START, 4 WFT_DONE, 5 ACT_SCHED, 6 ACT_START, 7 ACT_DONE,'
+	' 8 WFT_SCHED, 9 WFT_START, 10 WFT_DONE, 11 ACT_SCHED, 12 ACT_START, 13 ACT_DONE,'
+	' 14 WFT_SCHED, 15 WFT_START, 16 WFT_DONE, 17 WF_COMPLETED', 'leave the history of dispatched ones');
+SELECT is(t.ways('two'), 'local, local', 'and are not dispatched');
+SELECT t.event_has('two', 7, '{"scheduledEventId": "5", "startedEventId": "6", "result": ["a 1"]}', 'the end names start and schedule');
+SELECT t.check('two');
+SELECT is((SELECT array_agg(what ORDER BY at) FROM shop.log), '{a,b}', 'each is done once');
+SELECT is(temporal.replay('shop.two', 'two'), NULL, 'the history can be replayed');
+TRUNCATE shop.log;
+
+\echo # then a wait
+
+CREATE FUNCTION shop.waits() RETURNS text LANGUAGE plpgsql AS
+$$
+BEGIN
+	PERFORM temporal.execute_activity('note', 'before'::text);
+	PERFORM temporal.step('between', 'INSERT INTO shop.log (what) VALUES ($1)', 'between'::text);
+	PERFORM temporal.execute_activity('note', 'after'::text);
+	PERFORM temporal.sleep('1 day');
+	RETURN temporal.execute_activity('note', 'last'::text);
+END
+$$;
+SELECT temporal.register_workflow('shop.waits') \g /dev/null
+SELECT is(t.launch('waits'), 'running', 'a workflow waits');
+SELECT is((SELECT array_agg(what ORDER BY at) FROM shop.log), '{before,between,after}', 'what it did before is done');
+SELECT t.history_is('waits', '1 WF_STARTED, 2 WFT_SCHED, 3 WFT_START, 4 WFT_DONE, 5 ACT_SCHED, 6 ACT_START, 7 ACT_DONE,'
+	' 8 WFT_SCHED, 9 WFT_START, 10 WFT_DONE, 11 MARKER, 12 ACT_SCHED, 13 ACT_START, 14 ACT_DONE,'
+	' 15 WFT_SCHED, 16 WFT_START, 17 WFT_DONE, 18 TIMER_START', 'and in the history');
+SELECT t.check('waits');
+SELECT t.skip('1 day') \g /dev/null
+SELECT is(t.outcome('waits'), '"\"last 1\""', 'it goes on');
+SELECT is((SELECT array_agg(what ORDER BY at) FROM shop.log), '{before,between,after,last}', 'nothing is done twice');
+SELECT is(t.ways('waits'), 'local, local, local', 'none was dispatched');
+SELECT t.check('waits');
+TRUNCATE shop.log;
+
+\echo # side by side
+
+CREATE FUNCTION shop.fan(n integer) RETURNS jsonb LANGUAGE plpgsql AS
+$$
+DECLARE
+	handles bigint[];
+	results jsonb[];
+BEGIN
+	FOR i IN 1 .. n LOOP
+		handles := handles || temporal.start_activity('note', i::text);
+	END LOOP;
+	PERFORM temporal.await_any(handles);
+	results := temporal.await_all(handles);
+	RETURN jsonb_build_array(results[1], results[n]);
+END
+$$;
+SELECT temporal.register_workflow('shop.fan') \g /dev/null
+SELECT is(t.launch('fan', '3'), '["1 1", "3 1"]', 'three at once');
+SELECT t.history_is('fan', '1 WF_STARTED, 2 WFT_SCHED, 3 WFT_START, 4 WFT_DONE, 5 ACT_SCHED, 6 ACT_SCHED, 7 ACT_SCHED,'
+	' 8 ACT_START, 9 ACT_DONE, 10 WFT_SCHED, 11 ACT_START, 12 ACT_START, 13 ACT_DONE, 14 ACT_DONE,'
+	' 15 WFT_START, 16 WFT_DONE, 17 WF_COMPLETED', 'are over before the next workflow task');
+SELECT t.check('fan');
+SELECT is(t.launch('fan', '2000', 'wide'), '["1 1", "2000 1"]', 'two thousand at once');
+SELECT is((SELECT count(*) FROM shop.log), 2003::bigint, 'each is done once');
+TRUNCATE shop.log;
+
+\echo # failures
+
+CREATE FUNCTION shop.tries(fails integer) RETURNS text LANGUAGE plpgsql AS
+$$
+BEGIN
+	PERFORM temporal.execute_activity('note', 'before'::text);
+	RETURN temporal.execute_activity('note', ARRAY['"try"', to_jsonb(fails)]::jsonb[]);
+EXCEPTION WHEN SQLSTATE 'TF011' THEN
+	PERFORM temporal.execute_activity('note', 'sorry'::text);
+	RETURN SQLERRM;
+END
+$$;
+SELECT temporal.register_workflow('shop.tries') \g /dev/null
+SELECT is(t.launch('tries', '2'), 'running', 'an attempt that failed');
+SELECT is(t.pending_activity('tries', '2') ->> 'attempt', '2', 'is an attempt');
+SELECT is(t.pending_activity('tries', '2') #>> '{lastFailure,message}', 'try fails', 'with its failure');
+SELECT is((SELECT array_agg(what) FROM shop.log), '{before}', 'and leaves nothing');
+SELECT t.skip('1 s') \g /dev/null
+SELECT t.skip('2 s') \g /dev/null
+SELECT is(t.outcome('tries'), '"\"try 3\""', 'others follow after its backoff');
+SELECT is(t.ways('tries'), 'local, queue', 'by the task queue');
+SELECT t.check('tries');
+SELECT is(t.launch('tries', '9', 'gives up'), 'running', 'the last attempt');
+SELECT t.skip('1 s') \g /dev/null
+SELECT t.skip('2 s') \g /dev/null
+SELECT is(t.outcome('gives up'), '"activity \"note\" failed: try fails"', 'is an exception');
+SELECT is((SELECT array_agg(what || attempt ORDER BY at) FROM shop.log), '{before1,try3,before1,sorry1}', 'what did not fail is done once');
+SELECT t.check('gives up');
+TRUNCATE shop.log;
+
+CREATE FUNCTION shop.once() RETURNS text LANGUAGE plpgsql AS
+$$
+BEGIN
+	RETURN temporal.execute_activity('note', ARRAY['"try"', '1']::jsonb[], maximum_attempts => 1);
+EXCEPTION WHEN SQLSTATE 'TF011' THEN
+	RETURN temporal.execute_activity('note', 'sorry'::text);
+END
+$$;
+SELECT temporal.register_workflow('shop.once') \g /dev/null
+SELECT setval('shop.calls', 1) \g /dev/null
+SELECT is(t.launch('once'), '"\"sorry 1\""', 'the only attempt fails');
+SELECT t.history_is('once', '1 WF_STARTED, 2 WFT_SCHED, 3 WFT_START, 4 WFT_DONE, 5 ACT_SCHED, 6 ACT_START, 7 ACT_FAILED,'
+	' 8 WFT_SCHED, 9 WFT_START, 10 WFT_DONE, 11 ACT_SCHED, 12 ACT_START, 13 ACT_DONE,'
+	' 14 WFT_SCHED, 15 WFT_START, 16 WFT_DONE, 17 WF_COMPLETED', 'and the workflow goes on at once');
+SELECT is((SELECT array_agg(what) FROM shop.log), '{sorry}', 'what failed left nothing');
+SELECT is(nextval('shop.calls'), 4::bigint, 'and was not tried twice');
+SELECT t.check('once');
+TRUNCATE shop.log;
+
+\echo # a block that is rolled back
+
+CREATE FUNCTION shop.regret() RETURNS text LANGUAGE plpgsql AS
+$$
+BEGIN
+	BEGIN
+		PERFORM temporal.execute_activity('note', 'done'::text);
+		RAISE EXCEPTION 'never mind';
+	EXCEPTION WHEN raise_exception THEN
+		NULL;
+	END;
+	RETURN temporal.execute_activity('note', 'then'::text);
+END
+$$;
+SELECT temporal.register_workflow('shop.regret') \g /dev/null
+SELECT is(t.launch('regret'), '"\"then 1\""', 'a block with an activity is rolled back');
+SELECT is((SELECT array_agg(what ORDER BY at) FROM shop.log), '{done,then}', 'the activity stays');
+SELECT t.check('regret');
+TRUNCATE shop.log;
+
+\echo # the workflow fails, or is wrong
+
+CREATE FUNCTION shop.doomed(sqlstate text) RETURNS text LANGUAGE plpgsql AS
+$$
+BEGIN
+	PERFORM temporal.execute_activity('note', 'done'::text);
+	RAISE EXCEPTION 'the end' USING errcode = sqlstate;
+END
+$$;
+SELECT temporal.register_workflow('shop.doomed') \g /dev/null
+SELECT is(t.launch('doomed', '"P0001"'), 'TF001 workflow "doomed" failed: the end', 'it fails after an activity');
+SELECT is((SELECT array_agg(what) FROM shop.log), '{done}', 'which stays');
+SELECT t.check('doomed');
+TRUNCATE shop.log;
+
+SELECT is(t.launch('doomed', '"42883"', 'bug'), 'running', 'it has a bug after an activity');
+SELECT is((SELECT array_agg(what) FROM shop.log), '{done}', 'which stays');
+SELECT t.history_is('bug', '1 WF_STARTED, 2 WFT_SCHED, 3 WFT_START, 4 WFT_DONE, 5 ACT_SCHED, 6 ACT_START, 7 ACT_DONE,'
+	' 8 WFT_SCHED, 9 WFT_START, 10 WFT_FAILED', 'only the task fails');
+SELECT t.check('bug');
+CREATE OR REPLACE FUNCTION shop.doomed(sqlstate text) RETURNS text LANGUAGE plpgsql AS
+$$ BEGIN RETURN temporal.execute_activity('note', 'done'::text); END $$;
+SELECT t.skip('1 min') \g /dev/null
+SELECT is(t.outcome('bug'), '"\"done 1\""', 'mended, it goes on');
+SELECT is((SELECT array_agg(what) FROM shop.log), '{done}', 'and nothing is done twice');
+SELECT t.check('bug');
+TRUNCATE shop.log;
+
+\echo # an answer that is refused
+
+CREATE FUNCTION shop.refused() RETURNS text LANGUAGE plpgsql AS
+$$
+BEGIN
+	PERFORM temporal.step('step', 'INSERT INTO shop.log (what) VALUES ($1)', 'step'::text);
+	PERFORM temporal.execute_activity('note', 'activity'::text);
+	PERFORM temporal.start_activity('note', activity_id => 'twice', task_queue => 'nobody');
+	PERFORM temporal.start_activity('note', activity_id => 'twice', task_queue => 'nobody');
+	RETURN temporal.execute_activity('note', 'last'::text);
+END
+$$;
+SELECT temporal.register_workflow('shop.refused') \g /dev/null
+SELECT is(t.launch('refused'), 'running', 'a command is refused');
+SELECT t.history_is('refused', '1 WF_STARTED, 2 WFT_SCHED, 3 WFT_START, 4 WFT_FAILED', 'the workflow task fails');
+SELECT t.event_has('refused', 4, '{"cause": "WORKFLOW_TASK_FAILED_CAUSE_SCHEDULE_ACTIVITY_DUPLICATE_ID"}', 'for that reason');
+SELECT is((SELECT count(*) FROM shop.log), 0::bigint, 'and nothing that is not in the history is done');
+SELECT t.check('refused');
+CREATE OR REPLACE FUNCTION shop.refused() RETURNS text LANGUAGE plpgsql AS
+$$
+BEGIN
+	PERFORM temporal.step('step', 'INSERT INTO shop.log (what) VALUES ($1)', 'step'::text);
+	RETURN temporal.execute_activity('note', 'activity'::text);
+END
+$$;
+SELECT t.skip('1 min') \g /dev/null
+SELECT is(t.outcome('refused'), '"\"activity 1\""', 'mended, it goes on');
+SELECT is((SELECT array_agg(what ORDER BY at) FROM shop.log), '{step,activity}', 'each is done once');
+SELECT t.check('refused');
+TRUNCATE shop.log;
+
+CREATE FUNCTION shop.endless() RETURNS void LANGUAGE plpgsql AS
+$$ BEGIN LOOP PERFORM temporal.execute_activity('note', 'again'::text); END LOOP; END $$;
+SELECT temporal.register_workflow('shop.endless') \g /dev/null
+SET LOCAL temporal.history_count_limit = 100;
+SELECT matches(t.launch('endless'), 'terminated', 'a history that is too long');
+SELECT cmp_ok((SELECT count(*) FROM shop.log), '<=', 17::bigint, 'ends with what is done');
+SELECT is((SELECT count(*) FROM shop.log),
+	(SELECT count(*) FROM temporal.history('endless') WHERE event_type = 'ActivityTaskCompleted'), 'all of which is in the history');
+RESET temporal.history_count_limit;
+TRUNCATE shop.log;
+
+\echo # what is dispatched all the same
+
+SELECT temporal.register_activity('shop.note', 'beating', heartbeat_timeout => '1 min'),
+	temporal.register_activity('shop.note', 'elsewhere', task_queue => 'elsewhere') \g /dev/null
+CREATE FUNCTION shop.dispatched() RETURNS jsonb LANGUAGE plpgsql AS
+$$
+BEGIN
+	RETURN jsonb_build_array(temporal.execute_activity('elsewhere', 'a'::text),
+		temporal.execute_activity('note', 'b'::text, task_queue => 'elsewhere'));
+END
+$$;
+SELECT temporal.register_workflow('shop.dispatched') \g /dev/null
+SELECT is(t.launch('dispatched'), '["a 1", "b 1"]', 'activities of the same role on another queue');
+SELECT is(t.ways('dispatched'), 'local, queue', 'are run here if it is that of their registration');
+SELECT t.check('dispatched');
+
+\echo # stand-ins
+
+CREATE FUNCTION shop.outside(n integer) RETURNS integer LANGUAGE sql AS 'SELECT n';
+SELECT temporal.register_activity('shop.outside', transactional => false),
+	temporal.mock_activity('outside', '7') \g /dev/null
+CREATE FUNCTION shop.mocked() RETURNS integer LANGUAGE sql AS $$ SELECT temporal.execute_activity('outside', 1)::integer $$;
+SELECT temporal.register_workflow('shop.mocked') \g /dev/null
+SELECT is(t.launch('mocked'), '7', 'a stand-in is run at once');
+
+SELECT * FROM finish();
+ROLLBACK;
