@@ -40,6 +40,20 @@ COMMENT ON COLUMN temporal.access.namespace_id IS 'Namespace the right is for';
 COMMENT ON COLUMN temporal.access.access_right IS 'client, worker, viewer or admin';
 COMMENT ON COLUMN temporal.access.task_queue IS 'For workers: the one task queue allowed; empty for all';
 
+CREATE TABLE temporal.credential (
+	key_hash bytea NOT NULL PRIMARY KEY,
+	role_name name NOT NULL,
+	description text COLLATE "C",
+	created_at timestamptz NOT NULL,
+	expires_at timestamptz
+);
+COMMENT ON TABLE temporal.credential IS 'API keys of gRPC callers, written by temporal.create_api_key().';
+COMMENT ON COLUMN temporal.credential.key_hash IS 'SHA-256 of the key, which is kept nowhere';
+COMMENT ON COLUMN temporal.credential.role_name IS 'Role that its callers act as; a name, because dumps do not keep OIDs';
+COMMENT ON COLUMN temporal.credential.description IS 'What it is for';
+COMMENT ON COLUMN temporal.credential.created_at IS 'When it was made';
+COMMENT ON COLUMN temporal.credential.expires_at IS 'When it ends; NULL: never';
+
 -- Not unique on purpose: a restore adds the row of the dumped database to the
 -- one written here, and rows that disagree are what stops the copy.
 CREATE TABLE temporal.instance (

@@ -22,6 +22,57 @@ AS 'MODULE_PATHNAME', 'temporal_revoke_usage';
 COMMENT ON FUNCTION temporal.revoke_usage IS
 'Takes back what grant_usage() gave: one right, or all in the namespace.';
 
+CREATE FUNCTION temporal.create_api_key(
+	role_name name,
+	description text DEFAULT NULL,
+	valid_for interval DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	-- Two of them have 244 random bits.
+	api_key text := 'temporal_' || replace(concat(gen_random_uuid(), gen_random_uuid()), '-', '');
+BEGIN
+	IF to_regrole(quote_ident(role_name)) IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('role "%s" does not exist', role_name);
+	END IF;
+	INSERT INTO temporal.credential
+	VALUES (sha256(convert_to(api_key, 'UTF8')), role_name, description, clock_timestamp(),
+		clock_timestamp() + valid_for);
+	RETURN api_key;
+END
+$$;
+COMMENT ON FUNCTION temporal.create_api_key IS
+'Makes a key with which gRPC callers act as a role, and shows it this once. For the owner of the extension only.';
+
+CREATE FUNCTION temporal.revoke_api_key(key_id text)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	DELETE FROM temporal.credential c WHERE left(encode(c.key_hash, 'hex'), 16) = key_id;
+	RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION temporal.revoke_api_key IS
+'Makes a key of temporal.api_keys() useless, from the next call on; false if there is none. For the owner of the extension only.';
+
+CREATE FUNCTION temporal.api_keys(
+	OUT key_id text, OUT role_name name, OUT description text, OUT created_at timestamptz,
+	OUT expires_at timestamptz)
+RETURNS SETOF record
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT pg_catalog.left(pg_catalog.encode(c.key_hash, 'hex'), 16), c.role_name, c.description,
+		c.created_at, c.expires_at
+	FROM temporal.credential c
+	ORDER BY c.created_at;
+END;
+COMMENT ON FUNCTION temporal.api_keys IS
+'The keys with which gRPC callers act as roles. For the owner of the extension only.';
+
 CREATE FUNCTION temporal.readable_namespaces()
 RETURNS uuid[]
 LANGUAGE c STABLE

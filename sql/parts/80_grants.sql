@@ -44,4 +44,5 @@ CREATE POLICY readers ON temporal.namespace FOR SELECT
 	USING (id = ANY ((SELECT temporal.readable_namespaces())::uuid[]));
 ALTER TABLE temporal.signal_request ENABLE ROW LEVEL SECURITY;
 ALTER TABLE temporal.access ENABLE ROW LEVEL SECURITY;
+ALTER TABLE temporal.credential ENABLE ROW LEVEL SECURITY;
 ALTER TABLE temporal.instance ENABLE ROW LEVEL SECURITY;

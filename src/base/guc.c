@@ -21,6 +21,7 @@ bool guc_check_state = false;
 double guc_clock_offset = 0;
 int guc_executors = 2;
 int guc_frontends = 1;
+bool guc_grpc_api_keys = false;
 int guc_grpc_keepalive_time = 60 * 1000;
 int guc_grpc_keepalive_timeout = 20 * 1000;
 char *guc_grpc_listen_addresses = "localhost";
@@ -47,6 +48,11 @@ int guc_sweep_interval = 5 * 60 * 1000;
 static void
 define_grpc(void)
 {
+	DefineCustomBoolVariable("temporal.grpc_api_keys", "Serves only callers that are known.",
+							 "By an API key or, if there is a file of authorities, by a certificate. "
+							 "Who shows a key acts as its role also when none is needed.",
+							 &guc_grpc_api_keys, false, PGC_SIGHUP, 0, NULL, NULL, NULL);
+
 	DefineCustomIntVariable("temporal.grpc_keepalive_time",
 							"Silence after which a client is asked whether it is still there.",
 							"Zero never asks.", &guc_grpc_keepalive_time, 60 * 1000, 0, INT_MAX,
@@ -61,8 +67,8 @@ define_grpc(void)
 
 	DefineCustomStringVariable(
 		"temporal.grpc_listen_addresses", "Host names or addresses on which gRPC is served.",
-		"A list separated by commas. Without certificates of clients callers are not authenticated, "
-		"and only addresses of this machine itself are accepted.",
+		"A list separated by commas. Unless there is TLS and callers have to show a certificate or an "
+		"API key, only addresses of this machine itself are accepted.",
 		&guc_grpc_listen_addresses, "localhost", PGC_SIGHUP, GUC_LIST_INPUT, NULL, NULL, NULL);
 
 	DefineCustomIntVariable("temporal.grpc_max_connections",

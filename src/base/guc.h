@@ -11,6 +11,7 @@ extern bool guc_check_state;
 extern double guc_clock_offset;
 extern int guc_executors;
 extern int guc_frontends;
+extern bool guc_grpc_api_keys;
 extern int guc_grpc_keepalive_time;
 extern int guc_grpc_keepalive_timeout;
 extern char *guc_grpc_listen_addresses;

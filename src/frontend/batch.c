@@ -48,23 +48,39 @@ typedef struct Batch
 
 /* ---- one call ---- */
 
-/* Acts as the role that the client's certificate names, if it must have one. */
+#define BEARER "Bearer "
+
+/* The role of the key that came with the call, else that of the certificate. */
+static Oid
+find_caller(Call *call)
+{
+	const char *name;
+
+	if (call->authorization == NULL)
+	{
+		name = tls_user(call->connection);
+		return name ? get_role_oid(name, true) : InvalidOid;
+	}
+	if (pg_strncasecmp(call->authorization, BEARER, strlen(BEARER)) != 0)
+		return InvalidOid;
+	return service_role_of_key(&call->service, call->authorization + strlen(BEARER));
+}
+
+/* Acts as the role of who says, or must say, who it is. */
 static void
 become_caller(Call *call)
 {
-	const char *name;
 	Oid role;
 	Oid user;
 	int context;
 
-	if (!call->connection->must_identify)
+	if (!call->connection->must_identify && call->authorization == NULL)
 		return;
-	name = tls_user(call->connection);
-	role = name ? get_role_oid(name, true) : InvalidOid;
+	role = find_caller(call);
 	if (!OidIsValid(role))
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_PERMISSION_DENIED), errmsg("Request unauthorized."),
-				 errdetail("The common name of the certificate is no role.")));
+				 errdetail("Neither a key nor the common name of a certificate tells a role.")));
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(role, context | SECURITY_LOCAL_USERID_CHANGE);
 	call->service.caller = role;

@@ -60,6 +60,8 @@ call_drop(Call *call)
 		pfree(call->path);
 	if (call->encoding)
 		pfree(call->encoding);
+	if (call->authorization)
+		pfree(call->authorization);
 	pfree(call);
 }
 
@@ -113,6 +115,8 @@ call_header(Call *call, const char *name, const char *value)
 		set_deadline(call, value);
 	else if (strcmp(name, "grpc-encoding") == 0)
 		keep(call, &call->encoding, value);
+	else if (strcmp(name, "authorization") == 0)
+		keep(call, &call->authorization, value);
 }
 
 /* Counts what does not fit; whoever goes on with that is cut off. */

@@ -85,7 +85,7 @@ typedef struct Connection
 	bool touched; /* look after it at the end of the turn */
 	bool broken;  /* and close it */
 	bool wants_write;
-	bool must_identify; /* calls are made as the role that its certificate names */
+	bool must_identify; /* no call without a key or a certificate */
 	struct ssl_st *ssl; /* NULL: in the clear */
 	nghttp2_session *session;
 	MemoryContext memory; /* all of it but "session" */
@@ -121,6 +121,7 @@ typedef struct Call
 	/* What the headers say. */
 	char *path;
 	char *encoding;
+	char *authorization;
 	bool is_grpc;
 	bool is_post;
 	bool bad_timeout;
@@ -177,6 +178,7 @@ extern void bytes_free(Bytes *bytes);
 #define EWANTWRITE EINPROGRESS /* until the socket can be written */
 extern const char *tls_load(void);
 extern bool tls_knows_clients(void);
+extern bool tls_protects(void);
 extern bool tls_open(Connection *connection);
 extern void tls_close(Connection *connection);
 extern ssize_t tls_recv(Connection *connection, void *data, size_t size);

@@ -78,6 +78,12 @@ is_loopback(const struct sockaddr *address)
 		IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *) address)->sin6_addr);
 }
 
+static bool
+knows_callers(void)
+{
+	return guc_grpc_api_keys || tls_knows_clients();
+}
+
 /* Opens one address, only for us or to be shared; what is wrong, or NULL. */
 static const char *
 open_address(const struct addrinfo *info, const char *host, bool sharing)
@@ -85,7 +91,7 @@ open_address(const struct addrinfo *info, const char *host, bool sharing)
 	int on = 1;
 	int fd;
 
-	if (!is_loopback(info->ai_addr) && !tls_knows_clients())
+	if (!is_loopback(info->ai_addr) && !(tls_protects() && knows_callers()))
 		return psprintf("address \"%s\" is not of this machine alone, and callers are not "
 						"authenticated",
 						host);
@@ -198,7 +204,7 @@ remember_settings(void)
 	open_addresses = MemoryContextStrdup(frontend_memory, guc_grpc_listen_addresses);
 	open_on_port = guc_grpc_port;
 	open_reloads = worker_reloads();
-	open_with_clients = tls_knows_clients();
+	open_with_clients = knows_callers();
 	open_shared = guc_frontends > 1;
 }
 
@@ -212,7 +218,7 @@ is_current(void)
 	if (open_reloads == worker_reloads())
 		return true;
 	open_reloads = worker_reloads();
-	return open_with_clients == tls_knows_clients() && tls_load() == NULL;
+	return open_with_clients == knows_callers() && tls_load() == NULL;
 }
 
 /* listener_keep_open -- false while clients cannot connect: call it again. */

@@ -4,7 +4,8 @@
  *
  * With a certificate every connection speaks TLS.  With a certificate authority
  * for clients as well each of them must show a certificate, and acts as the
- * database role that its common name says.  The files are read at each reload;
+ * database role that its common name says; it may do without if an API key is
+ * asked for instead.  The files are read at each reload;
  * connections that are open keep what they have.
  */
 #include "postgres.h"
@@ -63,15 +64,23 @@ fill(SSL_CTX *ctx)
 		return psprintf("could not load certificate authority \"%s\": %s", guc_grpc_ssl_ca_file,
 						last_error());
 	SSL_CTX_set_client_CA_list(ctx, SSL_load_client_CA_file(guc_grpc_ssl_ca_file));
-	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	SSL_CTX_set_verify(
+		ctx, SSL_VERIFY_PEER | (guc_grpc_api_keys ? 0 : SSL_VERIFY_FAIL_IF_NO_PEER_CERT), NULL);
 	return NULL;
 }
 
-/* tls_knows_clients -- must clients say who they are? */
+/* tls_protects -- is what is said encrypted? */
+bool
+tls_protects(void)
+{
+	return guc_grpc_ssl_cert_file[0] != '\0';
+}
+
+/* tls_knows_clients -- are they known by their certificates? */
 bool
 tls_knows_clients(void)
 {
-	return guc_grpc_ssl_cert_file[0] != '\0' && guc_grpc_ssl_ca_file[0] != '\0';
+	return tls_protects() && guc_grpc_ssl_ca_file[0] != '\0';
 }
 
 /* tls_load -- takes over the settings; what is wrong, or NULL. */
@@ -101,12 +110,12 @@ tls_load(void)
 bool
 tls_open(Connection *connection)
 {
+	connection->must_identify = guc_grpc_api_keys || tls_knows_clients();
 	if (context == NULL)
 		return true;
 	connection->ssl = SSL_new(context);
 	if (connection->ssl == NULL || SSL_set_fd(connection->ssl, connection->source.fd) != 1)
 		return false;
-	connection->must_identify = tls_knows_clients();
 	SSL_set_accept_state(connection->ssl);
 	return true;
 }
@@ -170,7 +179,7 @@ tls_pending(const Connection *connection)
 char *
 tls_user(const Connection *connection)
 {
-	X509 *certificate = SSL_get_peer_certificate(connection->ssl);
+	X509 *certificate = connection->ssl ? SSL_get_peer_certificate(connection->ssl) : NULL;
 	char name[NAMEDATALEN];
 	int len;
 

@@ -167,3 +167,32 @@ service_authorize_run(const ServiceCall *call, Right right, const ExecutionState
 		!service_allowed(call, RIGHT_WORKER, state->info->task_queue))
 		unauthorized();
 }
+
+typedef struct KeySearch
+{
+	const char *key;
+	Oid			role;
+} KeySearch;
+
+static void
+find_key(ServiceCall *call, void *arg)
+{
+	KeySearch  *search = arg;
+	char	   *name = store_find_key(search->key);
+
+	if (name != NULL)
+		search->role = get_role_oid(name, true);
+}
+
+/* service_role_of_key -- whom an API key stands for; InvalidOid for nobody. */
+Oid
+service_role_of_key(ServiceCall *call, const char *key)
+{
+	KeySearch	search = {key, InvalidOid};
+	static const char letters[] = "_0123456789abcdefghijklmnopqrstuvwxyz";
+
+	/* What may be no text of this database has not been made by us. */
+	if (key[strspn(key, letters)] == '\0')
+		service_act(call, find_key, &search);
+	return search.role;
+}

@@ -114,6 +114,7 @@ extern void service_authorize_run(const ServiceCall *call, Right right,
 extern List *service_readable(const ServiceCall *call);
 extern bool service_may_work(const ServiceCall *call, List **namespace_ids, bool *queues_only);
 extern bool service_allowed(const ServiceCall *call, Right right, const char *task_queue);
+extern Oid	service_role_of_key(ServiceCall *call, const char *key);
 
 /* ---- lookup.c: from names to runs ---- */
 

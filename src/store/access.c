@@ -1,6 +1,6 @@
 /*
  * access.c
- *	  Rights of roles: the rows, and the privileges that go with them.
+ *	  Rights of roles: the rows, and the privileges that go with them; API keys.
  */
 #include "postgres.h"
 
@@ -164,7 +164,7 @@ store_grant_privileges(const char *role_name, bool reads)
 	if (!reads)
 		return;
 	execute_for_role("GRANT SELECT ON ALL TABLES IN SCHEMA temporal TO %s", role_name);
-	execute_for_role("REVOKE SELECT ON temporal.access, temporal.instance,"
+	execute_for_role("REVOKE SELECT ON temporal.access, temporal.credential, temporal.instance,"
 					 " temporal.signal_request FROM %s", role_name);
 }
 
@@ -177,4 +177,19 @@ store_revoke_privileges(const char *role_name, bool reads)
 		return;
 	execute_for_role("REVOKE ALL ON ALL ROUTINES IN SCHEMA temporal FROM %s", role_name);
 	execute_for_role("REVOKE ALL ON SCHEMA temporal FROM %s", role_name);
+}
+
+/* store_find_key -- the role that a key stands for, or NULL. */
+char *
+store_find_key(const char *key)
+{
+	static Statement find = {
+		"SELECT role_name::pg_catalog.text FROM temporal.credential"
+		" WHERE key_hash OPERATOR(pg_catalog.=) pg_catalog.sha256(pg_catalog.convert_to($1, 'UTF8'))"
+		" AND (expires_at IS NULL OR expires_at OPERATOR(pg_catalog.>) pg_catalog.now())",
+		1, {TEXTOID}
+	};
+	Datum		values[] = {text_datum(key)};
+
+	return store_run(&find, values, NULL) > 0 ? store_text(0, 1) : NULL;
 }

@@ -85,6 +85,7 @@ extern void store_insert_access(const pg_uuid_t *namespace_id, const char *role_
 extern void store_delete_access(const pg_uuid_t *namespace_id, const char *role_name,
 								const char *right, const char *task_queue);
 extern bool store_role_is_granted(Oid role);
+extern char *store_find_key(const char *key);
 extern void store_forget_role(const char *role_name);
 extern bool store_role_has_access(const char *role_name, bool reads);
 extern void store_grant_privileges(const char *role_name, bool reads);

@@ -166,6 +166,9 @@ FROM (VALUES
 	('tick', 'works', $$tick()$$, NULL),
 	('run', 'works', $$CALL temporal.run('0')$$, NULL),
 	('adopt', 'owner', $$adopt()$$, NULL),
+	('create_api_key', 'owner', $$create_api_key('matrix_viewer')$$, NULL),
+	('revoke_api_key', 'owner', $$revoke_api_key('none')$$, NULL),
+	('api_keys', 'owner', $$api_keys()$$, NULL),
 	-- by method, below
 	('rpc', 'none', $$rpc('GetSystemInfo')$$, NULL)
 ) s (name, "right", call, answer);
@@ -259,6 +262,7 @@ FROM (VALUES
 	('registration', 'view', $$namespace_id = '<ns id>'$$),
 	('access', 'owner', $$namespace_id = '<ns id>'$$),
 	('instance', 'owner', $$true$$),
+	('credential', 'owner', $$true$$),
 	('signal_request', 'owner', $$namespace_id = '<ns id>'$$),
 	('namespaces', 'view', $$name = '<ns>'$$),
 	('workflows', 'view', $$namespace = '<ns>'$$),

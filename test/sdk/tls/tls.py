@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-import sys
+import subprocess
 import uuid
 from pathlib import Path
 
@@ -21,14 +21,19 @@ def read(name):
     return (FOLDER / name).read_bytes()
 
 
-async def connect(name=None):
+def sql(*statements):
+    commands = [word for statement in statements for word in ("-c", statement)]
+    return subprocess.run(["psql", "-XAtq", *commands], check=True, capture_output=True, text=True).stdout.strip()
+
+
+async def connect(name=None, key=None):
     tls = TLSConfig(
         server_root_ca_cert=read("ca.crt"),
         domain="localhost",
         client_cert=read(f"{name}.crt") if name else None,
         client_private_key=read(f"{name}.key") if name else None,
     )
-    return await Client.connect(os.environ["TEMPORAL_ADDRESS"], tls=tls)
+    return await Client.connect(os.environ["TEMPORAL_ADDRESS"], tls=tls, api_key=key)
 
 
 async def raises(kind, awaitable):
@@ -108,5 +113,34 @@ async def large_messages_pass():
     assert len(payloads[0].data) == len(text) + 2
 
 
+@test
+async def a_key_does_instead_of_a_certificate():
+    viewer_key = os.environ["VIEWER_KEY"]
+    handle = await start(await connect("admin"))
+    sql("ALTER SYSTEM SET temporal.grpc_api_keys = on", "SELECT pg_reload_conf()")
+    for _ in range(100):
+        try:
+            client = await connect(key=viewer_key)
+            break
+        except RuntimeError:
+            await asyncio.sleep(0.1)
+    assert (await client.get_workflow_handle(handle.id).describe()).id == handle.id
+    error = await raises(RPCError, start(client))
+    assert error.status == RPCStatusCode.PERMISSION_DENIED, error
+    # The key counts, not the certificate.
+    error = await raises(RPCError, start(await connect("admin", key=viewer_key)))
+    assert error.status == RPCStatusCode.PERMISSION_DENIED, error
+    assert await start(await connect("admin"))
+    await raises(RuntimeError, connect("stranger"))
+    for key in (None, "temporal_1", viewer_key + "0", viewer_key[:-1], "\u00fc", os.environ["OLD_KEY"]):
+        error = await raises(RuntimeError, connect(key=key))
+        assert "unauthorized" in str(error) or "header" in str(error), (key, error)
+    key_id = sql("SELECT key_id FROM temporal.api_keys() WHERE description = 'a test' ORDER BY created_at DESC LIMIT 1")
+    assert sql(f"SELECT temporal.revoke_api_key('{key_id}')") == "t"
+    error = await raises(RPCError, client.get_workflow_handle(handle.id).describe())
+    assert error.status == RPCStatusCode.PERMISSION_DENIED, error
+
+
 if __name__ == "__main__":
-    sys.exit(asyncio.run(tap.main()))
+    # Connections of the SDK that are still being made must not outlive Python.
+    os._exit(asyncio.run(tap.main()))
