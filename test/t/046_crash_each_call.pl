@@ -290,32 +290,44 @@ is(sql(q{SELECT count(*) FROM (SELECT FROM app.effect GROUP BY workflow_id, what
 
 # ---- a crash before and after each commit
 
-start_all('cut', @names);
-my $crashes = 0;
-my $round = 0;
-while (running('cut') > 0 && ++$round < 40)
+sub cut
 {
-	# So many that each queue gives one, if the keeper leaves nothing else to do.
-	speak('cut') if $round >= 3;
-	my $tasks = sql(q{SELECT count(DISTINCT queue_id) FROM temporal.task WHERE queue <> 'nobody'});
+	my ($prefix, $at_least) = @_;
+	my $crashes = 0;
+	my $round = 0;
 
-	if ($tasks == 0)
+	start_all($prefix, @names);
+	while (running($prefix) > 0 && ++$round < 40)
 	{
-		sleep(0.1);
-		sql('SELECT temporal.tick(1)');
-		next;
+		speak($prefix) if $round >= 3;
+		# So many that each queue gives one, if nothing else is due.
+		my $tasks = sql(q{SELECT count(DISTINCT queue_id) FROM temporal.task WHERE queue <> 'nobody'});
+
+		if ($tasks == 0)
+		{
+			sleep(0.1);
+			sql('SELECT temporal.tick(1)');
+			next;
+		}
+		$node->psql('postgres', "BEGIN; SELECT temporal.tick($tasks); COPY (SELECT 1) TO PROGRAM 'kill -KILL \$PPID'; COMMIT");
+		wait_for_server();
+		sql("SELECT temporal.tick($tasks)");
+		$node->stop('immediate');
+		$node->start;
+		$crashes += 2;
 	}
-	$node->psql('postgres', "BEGIN; SELECT temporal.tick($tasks); COPY (SELECT 1) TO PROGRAM 'kill -KILL \$PPID'; COMMIT");
-	wait_for_server();
-	sql("SELECT temporal.tick($tasks)");
-	$node->stop('immediate');
-	$node->start;
-	$crashes += 2;
+	note "$crashes crashes in $round rounds";
+	is(running($prefix), 0, 'all end, though the server crashes') or diag(sql(q{SELECT workflow_id FROM temporal.workflows WHERE status = 'Running'}));
+	cmp_ok($crashes, '>=', $at_least, 'again and again');
 }
-note "$crashes crashes in $round rounds";
-is(running('cut'), 0, 'all end, though the server crashes') or diag(sql(q{SELECT workflow_id FROM temporal.workflows WHERE status = 'Running'}));
-cmp_ok($crashes, '>=', 10, 'again and again');
-compare('cut', 'crashes between transactions');
+
+cut('cut', 4);
+compare('cut', 'crashes, and activities in the pass');
+
+# Those that heartbeat have tasks of their own.
+sql(qq{SELECT temporal.register_activity('app.act', 'act_' || n, task_queue => n, heartbeat_timeout => '1 minute') FROM unnest(string_to_array('@names', ' ')) n});
+cut('spread', 10);
+compare('spread', 'crashes, and activities in tasks of their own');
 
 # ---- executors that are killed
 
