@@ -123,7 +123,8 @@ like(error_of(q{CREATE FUNCTION app.careless() RETURNS text LANGUAGE plpgsql AS 
 DECLARE
 	t timestamptz := now();	-- not random()
 BEGIN
-	RETURN 'unknown' || temporal.workflow_now();
+	RETURN 'unknown' || temporal.workflow_now() || temporal.side_effect((random() + 1) * 2,
+		result => clock_timestamp());
 END $$;
 SELECT temporal.register_workflow('app.careless')}),
 	qr/^[^\n]*WARNING:  line 3 of app.careless\(\) uses now, which may differ [^\n]*\nHINT:  [^\n]*temporal.workflow_now\(\)[^\n]*\n?\z/,
