@@ -28,8 +28,9 @@ sub sql
 	return $node->safe_psql('postgres', $_[0]);
 }
 
-# A workflow is of one of three kinds: activities, local steps before and after
-# a timer, or an activity that moves both sides at once.
+# A workflow is of one of four kinds: activities in the pass or, as they may
+# heartbeat, in tasks of their own; local steps before and after a timer; or an
+# activity that moves both sides at once.
 sql(q{
 	CREATE EXTENSION temporal;
 	CREATE TABLE account (id integer PRIMARY KEY, balance integer NOT NULL) WITH (fillfactor = 50);
@@ -55,7 +56,7 @@ sql(q{
 	END $$;
 	CREATE FUNCTION transfer(id integer, source integer, target integer, amount integer) RETURNS text LANGUAGE plpgsql AS $$
 	BEGIN
-		CASE id % 3
+		CASE id % 4
 			WHEN 0 THEN
 				PERFORM temporal.execute_activity('move', ARRAY[to_jsonb(id), '"source"', to_jsonb(source), to_jsonb(-amount)]);
 				PERFORM temporal.execute_activity('move', ARRAY[to_jsonb(id), '"target"', to_jsonb(target), to_jsonb(amount)]);
@@ -63,6 +64,9 @@ sql(q{
 				PERFORM temporal.execute_local_activity('move', ARRAY[to_jsonb(id), '"source"', to_jsonb(source), to_jsonb(-amount)], initial_interval => '10 ms', maximum_attempts => 100);
 				PERFORM temporal.sleep('10 ms');
 				PERFORM temporal.execute_local_activity('move', ARRAY[to_jsonb(id), '"target"', to_jsonb(target), to_jsonb(amount)], initial_interval => '10 ms', maximum_attempts => 100);
+			WHEN 2 THEN
+				PERFORM temporal.execute_activity('move_by_task', ARRAY[to_jsonb(id), '"source"', to_jsonb(source), to_jsonb(-amount)]);
+				PERFORM temporal.execute_activity('move_by_task', ARRAY[to_jsonb(id), '"target"', to_jsonb(target), to_jsonb(amount)]);
 			ELSE
 				PERFORM temporal.execute_activity('move_both', ARRAY[to_jsonb(id), to_jsonb(source), to_jsonb(target), to_jsonb(amount)]);
 		END CASE;
@@ -70,6 +74,7 @@ sql(q{
 	END $$;
 	SELECT temporal.register_workflow('transfer');
 	SELECT temporal.register_activity(f, initial_interval => '10 ms', maximum_interval => '100 ms') FROM unnest(ARRAY['move', 'move_both']) f;
+	SELECT temporal.register_activity('move', 'move_by_task', initial_interval => '10 ms', maximum_interval => '100 ms', heartbeat_timeout => '1 minute');
 });
 sql(qq{
 	SELECT count(temporal.start_workflow('transfer', workflow_id => 'transfer ' || i, inputs => ARRAY[to_jsonb(i),
