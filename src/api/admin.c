@@ -8,6 +8,7 @@
 #include "base/argument.h"
 #include "base/compat.h"
 #include "catalog/pg_type.h"
+#include "core/decide.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "proto/json.h"
@@ -186,6 +187,7 @@ temporal_decode_kept_events(PG_FUNCTION_ARGS)
 	ListCell   *cell;
 
 	InitMaterializedSRF(fcinfo, 0);
+	core_expand_task(state.info, state.run);
 	foreach(cell, core_kept_events(&state))
 		api_put_event(result, lfirst(cell));
 	return (Datum) 0;

@@ -285,4 +285,9 @@ extern Pb__Payload *core_text_payload(const char *text);
 extern Pb__Payload *core_json_payload(const char *json);
 extern Pb__Payloads *core_payloads(Pb__Payload *payload);
 
+/* ---- compact.c: as it is stored ---- */
+
+extern Pbi__WorkflowTask *core_compact_task(const Pbi__RunInfo *info, const Pbi__RunState *run);
+extern void core_expand_task(const Pbi__RunInfo *info, Pbi__RunState *run);
+
 #endif							/* TEMPORAL_CORE_DECIDE_H */

@@ -99,6 +99,15 @@ info_datum(const ExecutionState *state)
 	return message_datum(&info);
 }
 
+static Datum
+state_datum(const ExecutionState *state)
+{
+	Pbi__RunState run = *state->run;
+
+	run.workflow_task = core_compact_task(state->info, state->run);
+	return message_datum(&run);
+}
+
 static ItemPointerData
 update_state(const ExecutionState *state)
 {
@@ -108,7 +117,7 @@ update_state(const ExecutionState *state)
 	if (!store_find_state(&state->key, &scan))
 		elog(ERROR, "run has no state");
 	tid = store_scan_update(&scan, 1, (int[]) {STATE_STATE},
-							(Datum[]) {message_datum(state->run)});
+							(Datum[]) {state_datum(state)});
 	store_scan_end(&scan);
 	return tid;
 }
@@ -122,7 +131,7 @@ write_state(const ExecutionState *state)
 	{
 		Datum		values[] = {
 			key_datums(&state->key), text_datum(state->workflow_id),
-			info_datum(state), message_datum(state->run)
+			info_datum(state), state_datum(state)
 		};
 
 		tid = store_insert("execution_state", lengthof(values), values, NULL);

@@ -7,6 +7,7 @@
 #include "access/xact.h"
 #include "base/compat.h"
 #include "catalog/pg_type.h"
+#include "core/decide.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "storage/proc.h"
@@ -168,6 +169,7 @@ run_state(const RunKey *key, RowScan *scan)
 	state->run = store_unpack(&pbi__run_state__descriptor,
 							  DatumGetByteaPP(store_scan_value(scan, STATE_STATE)));
 	fill_info(state);
+	core_expand_task(state->info, state->run);
 	state->buffer_loaded = true;
 	return state;
 }
