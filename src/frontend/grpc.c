@@ -138,32 +138,44 @@ enlarge(z_stream *stream, uint8 **out, size_t *size, size_t limit)
 	return true;
 }
 
+/* The stream for all messages, since making one costs as much as using it. */
+static z_stream *
+fresh_stream(void)
+{
+	static z_stream stream;
+	static bool made = false;
+
+	if (made)
+		return inflateReset(&stream) == Z_OK ? &stream : NULL;
+	/* 16: gzip's header and nothing else. */
+	made = inflateInit2(&stream, MAX_WBITS + 16) == Z_OK;
+	return made ? &stream : NULL;
+}
+
 /*
  * Inflates gzip into the current context; false if it is none, or larger than
- * "limit": *out_len is "limit" then.  Nothing may raise before inflateEnd().
+ * "limit": *out_len is "limit" then.
  */
 static bool
 inflate_gzip(const uint8 *data, size_t len, size_t limit, uint8 **out, size_t *out_len)
 {
-	z_stream stream = {0};
+	z_stream *stream = fresh_stream();
 	size_t size = Min(Max(len * 4, 1024), limit);
 	int result;
 
 	*out = palloc(size);
 	*out_len = 0;
-	stream.next_in = unconstify(uint8 *, data);
-	stream.avail_in = len;
-	stream.next_out = *out;
-	stream.avail_out = size;
-	/* 16: gzip's header and nothing else. */
-	if (inflateInit2(&stream, MAX_WBITS + 16) != Z_OK)
+	if (stream == NULL)
 		return false;
+	stream->next_in = unconstify(uint8 *, data);
+	stream->avail_in = len;
+	stream->next_out = *out;
+	stream->avail_out = size;
 	do
-		result = inflate(&stream, Z_NO_FLUSH);
-	while (result == Z_OK && stream.avail_out == 0 && enlarge(&stream, out, &size, limit));
-	*out_len = stream.total_out;
-	inflateEnd(&stream);
-	return result == Z_STREAM_END && stream.avail_in == 0;
+		result = inflate(stream, Z_NO_FLUSH);
+	while (result == Z_OK && stream->avail_out == 0 && enlarge(stream, out, &size, limit));
+	*out_len = stream->total_out;
+	return result == Z_STREAM_END && stream->avail_in == 0;
 }
 
 /* As grpc_read_message(), for a message that is compressed. */
