@@ -42,7 +42,7 @@ COMMENT ON FUNCTION temporal.decode_kept_events IS
 'The last events of a run that are not stored in temporal.history yet, as rows.';
 
 CREATE FUNCTION temporal.decode_activity(
-	namespace_id uuid, run_id uuid, scheduled_event_id bigint, state bytea)
+	namespace_id uuid, run_id uuid, scheduled_event_id bigint, scheduled bytea, state bytea)
 RETURNS jsonb
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'temporal_decode_activity';
@@ -132,7 +132,7 @@ CREATE VIEW temporal.pending_activities WITH (security_invoker = true) AS
 	JOIN temporal.execution_state s USING (shard, namespace_id, run_id)
 	JOIN temporal.execution x USING (workflow_id, run_id, shard, namespace_id)
 	LEFT JOIN temporal.namespace n ON n.id = p.namespace_id
-	CROSS JOIN LATERAL (SELECT temporal.decode_activity(p.namespace_id, p.run_id, p.scheduled_event_id, p.state) AS s) a
+	CROSS JOIN LATERAL (SELECT temporal.decode_activity(p.namespace_id, p.run_id, p.scheduled_event_id, p.scheduled, p.state) AS s) a
 	WHERE x.close_time IS NULL;
 COMMENT ON VIEW temporal.pending_activities IS 'Activities that have not finished.';
 

@@ -97,8 +97,14 @@ is_member(const pg_uuid_t *id, List *ids)
 	return false;
 }
 
+static void *
+unpack_argument(const ProtobufCMessageDescriptor *descriptor, const bytea *bytes)
+{
+	return proto_unpack(descriptor, (const uint8 *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+}
+
 /*
- * temporal.decode_activity(namespace_id, run_id, scheduled_event_id, state)
+ * temporal.decode_activity(namespace_id, run_id, scheduled_event_id, scheduled, state)
  *
  * Whoever asks has made the state; heartbeats are for readers only.
  */
@@ -106,13 +112,22 @@ Datum
 temporal_decode_activity(PG_FUNCTION_ARGS)
 {
 	RunKey key = {0, *PG_GETARG_UUID_P(0), *PG_GETARG_UUID_P(1)};
-	bytea *bytes = PG_GETARG_BYTEA_PP(3);
-	Pbi__ActivityState *state = proto_unpack(&pbi__activity_state__descriptor,
-											 (const uint8 *) VARDATA_ANY(bytes),
-											 VARSIZE_ANY_EXHDR(bytes));
-	Pbi__ActivityState stored = *state;
+	Pb__HistoryEvent *scheduled = unpack_argument(&pb__history_event__descriptor,
+												  PG_GETARG_BYTEA_PP(3));
+	Pbi__ActivityState *state = unpack_argument(&pbi__activity_state__descriptor,
+												PG_GETARG_BYTEA_PP(4));
 	PendingActivity activity = {.scheduled_event_id = PG_GETARG_INT64(2), .state = state};
+	Pbi__ActivityState stored;
 
+	if (state->as_scheduled &&
+		(scheduled->attributes_case !=
+		 PB__HISTORY_EVENT__ATTRIBUTES_ACTIVITY_TASK_SCHEDULED_EVENT_ATTRIBUTES ||
+		 scheduled->activity_task_scheduled_event_attributes->task_queue == NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"scheduled\" is no event that schedules an activity")));
+	core_expand_activity(scheduled, state);
+	stored = *state;
 	service_add_beat(&key, &activity);
 	if (activity.change != ROW_UNCHANGED &&
 		!is_member(&key.namespace_id, service_readable_namespaces()))

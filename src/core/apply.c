@@ -10,7 +10,7 @@
  */
 #include "postgres.h"
 
-#include "core/state.h"
+#include "core/decide.h"
 #include "proto/time.h"
 #include "utils/timestamp.h"
 
@@ -191,13 +191,7 @@ apply_activity_scheduled(ExecutionState *state, const Pb__HistoryEvent *event)
 	activity->change = ROW_INSERTED;
 	detail->attempt = 1;
 	detail->first_scheduled_time = detail->scheduled_time = proto_timestamp_us(event->event_time);
-	detail->task_queue = attributes->task_queue->name;
-	detail->schedule_to_close = proto_duration_us(attributes->schedule_to_close_timeout);
-	detail->schedule_to_start = proto_duration_us(attributes->schedule_to_start_timeout);
-	detail->start_to_close = proto_duration_us(attributes->start_to_close_timeout);
-	detail->heartbeat_timeout = proto_duration_us(attributes->heartbeat_timeout);
-	detail->retry_policy = attributes->retry_policy;
-	detail->priority = attributes->priority;
+	core_scheduled_options(event, detail);
 	state->activities = lappend(state->activities, activity);
 	state->run->activity_count++;
 }

@@ -1,13 +1,13 @@
 /*
  * compact.c
- *	  The pending workflow task as it is stored: without what the state says
- *	  elsewhere.
+ *	  Pending tasks as they are stored: without what their rows say elsewhere.
  *
- * Its row is written with every transition, and goes to the log as often.
+ * These rows are written most often of all, and go to the log as often.
  */
 #include "postgres.h"
 
 #include "core/decide.h"
+#include "proto/time.h"
 
 /* The queue on which the task is offered as a rule. */
 static const char *
@@ -18,16 +18,24 @@ usual_queue(const Pbi__RunInfo *info, const Pbi__WorkflowTask *task)
 
 /* Other texts than those of the UUIDs that we make stay as they are. */
 static void
-compact_request_id(Pbi__WorkflowTask *task)
+compact_request_id(const char **request_id, ProtobufCBinaryData *request_uuid)
 {
 	pg_uuid_t  *uuid = palloc(sizeof(pg_uuid_t));
 
-	if (!ident_parse_uuid(task->request_id, uuid) ||
-		strcmp(ident_uuid_text(uuid), task->request_id) != 0)
+	if (!ident_parse_uuid(*request_id, uuid) ||
+		strcmp(ident_uuid_text(uuid), *request_id) != 0)
 		return;
-	task->request_uuid.data = uuid->data;
-	task->request_uuid.len = UUID_LEN;
-	task->request_id = "";
+	request_uuid->data = uuid->data;
+	request_uuid->len = UUID_LEN;
+	*request_id = "";
+}
+
+static void
+expand_request_id(const char **request_id, ProtobufCBinaryData *request_uuid)
+{
+	if (request_uuid->len == UUID_LEN)
+		*request_id = ident_uuid_text((const pg_uuid_t *) request_uuid->data);
+	*request_uuid = (ProtobufCBinaryData) {0};
 }
 
 /* core_compact_task -- a copy of the state's pending task, to be stored; or NULL. */
@@ -40,7 +48,7 @@ core_compact_task(const Pbi__RunInfo *info, const Pbi__RunState *run)
 		return NULL;
 	task = palloc(sizeof(*task));
 	*task = *run->workflow_task;
-	compact_request_id(task);
+	compact_request_id(&task->request_id, &task->request_uuid);
 	if (strcmp(task->queue, usual_queue(info, task)) == 0)
 		task->queue = "";
 	if (task->sticky_queue[0] != '\0' && strcmp(task->sticky_queue, run->sticky_queue) == 0)
@@ -64,7 +72,63 @@ core_expand_task(const Pbi__RunInfo *info, Pbi__RunState *run)
 	task->sticky = false;
 	if (task->queue[0] == '\0')
 		task->queue = usual_queue(info, task);
-	if (task->request_uuid.len == UUID_LEN)
-		task->request_id = ident_uuid_text((const pg_uuid_t *) task->request_uuid.data);
-	task->request_uuid = (ProtobufCBinaryData) {0};
+	expand_request_id(&task->request_id, &task->request_uuid);
+}
+
+/* Are the options still those that the activity was scheduled with? */
+static bool
+is_as_scheduled(const Pb__ActivityTaskScheduledEventAttributes *scheduled,
+				const Pbi__ActivityState *state)
+{
+	return strcmp(state->task_queue, scheduled->task_queue->name) == 0 &&
+		state->schedule_to_close == proto_duration_us(scheduled->schedule_to_close_timeout) &&
+		state->schedule_to_start == proto_duration_us(scheduled->schedule_to_start_timeout) &&
+		state->start_to_close == proto_duration_us(scheduled->start_to_close_timeout) &&
+		state->heartbeat_timeout == proto_duration_us(scheduled->heartbeat_timeout) &&
+		state->retry_policy == scheduled->retry_policy && state->priority == scheduled->priority;
+}
+
+/* core_scheduled_options -- those that an activity was scheduled with. */
+void
+core_scheduled_options(const Pb__HistoryEvent *event, Pbi__ActivityState *state)
+{
+	const Pb__ActivityTaskScheduledEventAttributes *scheduled =
+		event->activity_task_scheduled_event_attributes;
+
+	state->task_queue = scheduled->task_queue->name;
+	state->schedule_to_close = proto_duration_us(scheduled->schedule_to_close_timeout);
+	state->schedule_to_start = proto_duration_us(scheduled->schedule_to_start_timeout);
+	state->start_to_close = proto_duration_us(scheduled->start_to_close_timeout);
+	state->heartbeat_timeout = proto_duration_us(scheduled->heartbeat_timeout);
+	state->retry_policy = scheduled->retry_policy;
+	state->priority = scheduled->priority;
+}
+
+/* core_compact_activity -- a copy of the activity's state, to be stored. */
+Pbi__ActivityState *
+core_compact_activity(const PendingActivity *activity)
+{
+	Pbi__ActivityState *state = palloc(sizeof(*state));
+
+	*state = *activity->state;
+	compact_request_id(&state->request_id, &state->request_uuid);
+	if (!is_as_scheduled(activity->scheduled->activity_task_scheduled_event_attributes, state))
+		return state;
+	state->as_scheduled = true;
+	state->task_queue = "";
+	state->schedule_to_close = state->schedule_to_start = 0;
+	state->start_to_close = state->heartbeat_timeout = 0;
+	state->retry_policy = NULL;
+	state->priority = NULL;
+	return state;
+}
+
+/* core_expand_activity -- the opposite, in a state that was read. */
+void
+core_expand_activity(const Pb__HistoryEvent *scheduled, Pbi__ActivityState *state)
+{
+	expand_request_id(&state->request_id, &state->request_uuid);
+	if (state->as_scheduled)
+		core_scheduled_options(scheduled, state);
+	state->as_scheduled = false;
 }

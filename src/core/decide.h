@@ -289,5 +289,8 @@ extern Pb__Payloads *core_payloads(Pb__Payload *payload);
 
 extern Pbi__WorkflowTask *core_compact_task(const Pbi__RunInfo *info, const Pbi__RunState *run);
 extern void core_expand_task(const Pbi__RunInfo *info, Pbi__RunState *run);
+extern void core_scheduled_options(const Pb__HistoryEvent *event, Pbi__ActivityState *state);
+extern Pbi__ActivityState *core_compact_activity(const PendingActivity *activity);
+extern void core_expand_activity(const Pb__HistoryEvent *scheduled, Pbi__ActivityState *state);
 
 #endif							/* TEMPORAL_CORE_DECIDE_H */

@@ -178,7 +178,7 @@ write_activity(const Transition *transition, const PendingActivity *activity)
 			Int64GetDatum(activity->scheduled_event_id), uuid_datum(&state->key.run_id),
 			uuid_datum(&state->key.namespace_id), Int16GetDatum(state->key.shard),
 			text_datum(activity->activity_id), message_datum(activity->scheduled),
-			message_datum(activity->state)
+			message_datum(core_compact_activity(activity))
 		};
 
 		store_insert("pending_activity", lengthof(values), values, NULL);
@@ -488,7 +488,7 @@ clear_pending(Transition *transition)
 		" OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT a.scheduled_event_id FROM temporal.pending_activity a"
 		" WHERE a.shard OPERATOR(pg_catalog.=) $1 AND a.namespace_id OPERATOR(pg_catalog.=) $2"
 		" AND a.run_id OPERATOR(pg_catalog.=) $3 FOR UPDATE SKIP LOCKED))"
-		" RETURNING scheduled_event_id, state",
+		" RETURNING scheduled_event_id, state, scheduled",
 		3, {KEY_TYPES}
 	};
 	static Statement others[] = {
@@ -507,6 +507,8 @@ clear_pending(Transition *transition)
 			PendingActivity activity = {.scheduled_event_id = store_int64(i, 1)};
 
 			activity.state = store_message(i, 2, &pbi__activity_state__descriptor);
+			core_expand_activity(store_message(i, 3, &pb__history_event__descriptor),
+								 activity.state);
 			activity_withdraw(transition, &activity);
 			if (activity.state->timer_armed != 0)
 				transition_remove_timer(transition, TIMER_ACTIVITY, activity.state->timer_armed,

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "core/decide.h"
 #include "store/plan.h"
 #include "store/tuple.h"
 #include "utils/array.h"
@@ -31,6 +32,7 @@ activity_row(uint64 row)
 	activity->activity_id = store_text(row, 2);
 	activity->scheduled = store_message(row, 3, &pb__history_event__descriptor);
 	activity->state = store_message(row, 4, &pbi__activity_state__descriptor);
+	core_expand_activity(activity->scheduled, activity->state);
 	return activity;
 }
 
@@ -75,6 +77,7 @@ found_activity(const RunKey *key, RowScan *scan)
 										   DatumGetByteaPP(store_scan_value(scan, ACTIVITY_SCHEDULED)));
 		activity->state = store_unpack(&pbi__activity_state__descriptor,
 									   DatumGetByteaPP(store_scan_value(scan, ACTIVITY_STATE)));
+		core_expand_activity(activity->scheduled, activity->state);
 	}
 	store_scan_end(scan);
 	return activity;
@@ -296,7 +299,7 @@ store_update_activity(const RunKey *key, const PendingActivity *activity)
 	store_scan_begin(&scan, "pending_activity", RowExclusiveLock, keys, ACTIVITY_KEYS);
 	if (store_scan_next_any(&scan))
 		store_scan_update(&scan, 1, (int[]) {ACTIVITY_STATE},
-						  (Datum[]) {message_datum(activity->state)});
+						  (Datum[]) {message_datum(core_compact_activity(activity))});
 	store_scan_end(&scan);
 }
 
