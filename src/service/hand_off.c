@@ -174,6 +174,7 @@ hand_off_take(ServiceCall *call, Transition *transition)
 void
 hand_off_answer(ServiceCall *call, const ExecutionState *state, const List *list)
 {
+	HistoryExtent extent = state_is_sticky(state) ? HISTORY_NEW : HISTORY_PAGES;
 	ListCell   *cell;
 
 	foreach(cell, list)
@@ -182,6 +183,6 @@ hand_off_answer(ServiceCall *call, const ExecutionState *state, const List *list
 
 		call->waiters->answer(hand_off->poll, hand_off->activity != NULL ?
 							  &answer_activity_task(call, state, hand_off->activity)->base :
-							  &answer_workflow_task(state, state_is_sticky(state))->base);
+							  &answer_workflow_task(state, extent)->base);
 	}
 }
