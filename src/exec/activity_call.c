@@ -48,8 +48,7 @@ apply_options(Pass *pass, Pb__ScheduleActivityTaskCommandAttributes *attributes,
 	/* What is in the history already is compared by name and id only. */
 	if (!pass_is_live(pass))
 		return NULL;
-	registration = service_find_registration(pass->namespace_name, QUEUE_TYPE(ACTIVITY),
-											 attributes->activity_type->name);
+	registration = pass_registration(pass, attributes->activity_type->name);
 	if (registration != NULL)
 		options_default(options, registration->options);
 	if (queue == NULL)

@@ -63,6 +63,17 @@ local_run_consider(const Pass *pass, Handle *handle, const Registration *registr
 	handle->registration = registration;
 }
 
+static bool
+is_left(const Pass *pass, const Handle *handle)
+{
+	ListCell   *cell;
+
+	foreach(cell, pass->left)
+		if (strcmp(lfirst(cell), handle->id) == 0)
+			return true;
+	return false;
+}
+
 /* Those that are pending, in the order in which they were started. */
 static List *
 pending_handles(const Pass *pass)
@@ -75,7 +86,7 @@ pending_handles(const Pass *pass)
 		Handle	   *handle = lfirst(cell);
 
 		if (handle->local != NULL && handle->outcome == NULL && !handle->cancelled &&
-			!handle->cancel_later && !name_set_has(&slow_activities, handle->name))
+			!handle->cancel_later && !is_left(pass, handle))
 			handles = lappend(handles, handle);
 	}
 	return handles;
@@ -368,9 +379,14 @@ local_run_all(Pass *pass)
 	return true;
 }
 
-/* One attempt in a subtransaction; false if it takes too long for that. */
-static bool
-run_guarded(Pass *pass, LocalRun *local)
+/*
+ * One attempt in a subtransaction.  Its run is NULL if it is left to the task
+ * queue, since it takes too long for this, or collides with somebody although
+ * no other task of this transaction is in the way.  The error, if that is the
+ * case, says nothing of the activity.
+ */
+static ErrorData *
+run_guarded(Pass *pass, LocalRun *local, ActivityRun **run)
 {
 	int64		limit = attempt_limit(local->handle) / 1000;
 	ErrorData  *error;
@@ -379,17 +395,21 @@ run_guarded(Pass *pass, LocalRun *local)
 	if (limit == 0 || limit > guc_pass_timeout)
 		limit = guc_pass_timeout;
 	error = call_limited(run_body, local, pass->limited ? limit : 0, &timed_out);
+	*run = &local->run;
 	if (error == NULL)
-		return true;
+		return NULL;
 	if (timed_out)
-	{
 		name_set_add(&slow_activities, local->handle->name);
-		return false;
+	if (timed_out || (failure_class(error) == ERROR_AGAIN && !pass->shared))
+	{
+		pass->left = lappend(pass->left, pstrdup(local->handle->id));
+		*run = NULL;
+		return NULL;
 	}
 	if (!is_attempt_failure(error))
-		ReThrowError(error);
+		return error;
 	note_failure(local, error);
-	return true;
+	return NULL;
 }
 
 /* Has it failed in the pass already? */
@@ -402,32 +422,37 @@ has_failed(const Pass *pass, const Handle *handle)
 /*
  * local_run_guarded -- for a function that has stopped for its activities.
  *
- * False if no other task is in hand then: there is nothing more to do, except
- * to write what happened.
+ * No other task may be in hand after it: then all that is left to do is to
+ * write what happened.  An error says nothing of the activities: try again later.
  */
-bool
+ErrorData *
 local_run_guarded(Pass *pass)
 {
 	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
 	List	   *runs = NIL;
+	ErrorData  *error = NULL;
 	ListCell   *cell;
 
 	foreach(cell, pending_handles(pass))
 	{
-		LocalRun   *local = local_run_new(pass, lfirst(cell));
+		Handle	   *handle = lfirst(cell);
+		ActivityRun *run = pass->failed;
 
-		if (has_failed(pass, local->handle))
+		if (has_failed(pass, handle))
 		{
 			/* What was before it has happened once more since. */
-			pass->failed->started = pass->failed->ended = clock_now();
-			runs = lappend(runs, pass->failed);
+			run->started = run->ended = clock_now();
 			pass->failed = NULL;
 		}
-		else if (run_guarded(pass, local))
-			runs = lappend(runs, &local->run);
+		else
+			error = run_guarded(pass, local_run_new(pass, handle), &run);
+		if (error != NULL)
+			break;
+		if (run != NULL)
+			runs = lappend(runs, run);
 	}
-	if (runs != NIL)
+	if (error == NULL && runs != NIL)
 		advance(pass, runs);
 	MemoryContextSwitchTo(caller);
-	return pass->in_hand;
+	return error;
 }

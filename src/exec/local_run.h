@@ -13,7 +13,7 @@ extern bool local_run_needs_care(const char *workflow_type);
 extern void local_run_consider(const Pass *pass, Handle *handle, const Registration *registration,
 							   const Pb__ScheduleActivityTaskCommandAttributes *attributes);
 extern bool local_run_all(Pass *pass);
-extern bool local_run_guarded(Pass *pass);
+extern ErrorData *local_run_guarded(Pass *pass);
 extern void local_run_end(Pass *pass);
 extern void local_run_fail(const Task *task, const Pass *pass, int cause,
 						   const Pb__Failure *failure);

@@ -37,6 +37,8 @@ loop_init(Loop *loop, const LoopTransaction *transaction)
 	loop->transaction = transaction;
 	loop->memory = AllocSetContextCreate(CurrentMemoryContext, "temporal loop",
 										 ALLOCSET_DEFAULT_SIZES);
+	loop->served = AllocSetContextCreate(CurrentMemoryContext, "temporal served queues",
+										 ALLOCSET_SMALL_SIZES);
 }
 
 /* ---- a task in its own transactions ---- */
@@ -207,6 +209,25 @@ turn_batch(Loop *loop, int max_tasks)
 	return batch.done + note_collision(loop, &batch);
 }
 
+/* What this role serves; looked up again when a registration has changed. */
+static void
+look_up_queues(Loop *loop)
+{
+	const char *role = GetUserNameFromId(GetUserId(), false);
+	uint64		version = service_registrations_version();
+	MemoryContext caller;
+
+	if (loop->role != NULL && loop->version == version && strcmp(loop->role, role) == 0)
+		return;
+	loop->role = NULL;
+	MemoryContextReset(loop->served);
+	caller = MemoryContextSwitchTo(loop->served);
+	loop->queues = service_served_queues();
+	loop->version = version;
+	loop->role = pstrdup(role);
+	MemoryContextSwitchTo(caller);
+}
+
 int
 loop_turn(Loop *loop, int max_tasks)
 {
@@ -218,7 +239,7 @@ loop_turn(Loop *loop, int max_tasks)
 	if (!loop->transaction->begin("running functions"))
 		return -1;
 	MemoryContextSwitchTo(loop->memory);
-	loop->queues = service_served_queues();
+	look_up_queues(loop);
 	done = loop->apart > 0 ? turn_apart(loop) : turn_batch(loop, max_tasks);
 	MemoryContextSwitchTo(caller);
 	return done;

@@ -253,6 +253,24 @@ pass_check_stop(const Pass *pass)
 		raise_stop(pass);
 }
 
+const Registration *
+pass_registration(Pass *pass, const char *name)
+{
+	MemoryContext caller;
+	Registration *registration;
+	ListCell   *cell;
+
+	foreach(cell, pass->registrations)
+		if (strcmp(((const Registration *) lfirst(cell))->name, name) == 0)
+			return lfirst(cell);
+	caller = MemoryContextSwitchTo(pass->memory);
+	registration = service_find_registration(pass->namespace_name, QUEUE_TYPE(ACTIVITY), name);
+	if (registration != NULL)
+		pass->registrations = lappend(pass->registrations, registration);
+	MemoryContextSwitchTo(caller);
+	return registration;
+}
+
 Pass *
 pass_require(const char *function)
 {

@@ -112,6 +112,7 @@ typedef struct Pass
 	int			task;			/* index in tasks */
 	int			applied;		/* number of events that have happened */
 	int			command;		/* index of the next event to compare with */
+	List	   *registrations;	/* of Registration: activities that were asked for */
 	List	   *handles;		/* of Handle; numbered from 1 */
 	List	   *signals;		/* of Signal */
 	int			activities;		/* how many have been asked for */
@@ -138,6 +139,8 @@ typedef struct Pass
 	bool		may_run;
 	int			runs;			/* how many */
 	struct ActivityRun *failed; /* that was thrown away with its pass */
+	List	   *left;			/* of char *: ids of those that are left to the task queue */
+	bool		shared;			/* the transaction holds the locks of others, too */
 	struct Advance *advance;	/* NULL: tasks are answered by calls */
 	int			polled_events;	/* how many events and tasks there were then */
 	int			polled_tasks;
@@ -172,6 +175,9 @@ extern void pass_extend(Pass *pass, const List *events);
 
 /* The function goes on in the task that is in hand since then. */
 extern void pass_go_on(Pass *pass);
+
+/* The activity of that type that is registered, NULL if there is none; looked up once. */
+extern const Registration *pass_registration(Pass *pass, const char *name);
 
 /* The pass of the function that calls; an error outside of workflows. */
 extern Pass *pass_require(const char *function);
@@ -216,8 +222,8 @@ extern uint64 pass_random(Pass *pass);
 /* Takes a step where we are; fills in its result, raises its error. */
 extern void step_take(Step *step);
 
-/* Takes it in a subtransaction; raises what must be tried later. */
-extern void step_take_guarded(Pass *pass, Step *step);
+/* Takes it in a subtransaction; an error that says nothing of it: try again later. */
+extern ErrorData *step_take_guarded(Pass *pass, Step *step);
 
 /* Does a type of workflow wait after its steps?  Then they are taken one by one. */
 extern bool step_type_waits(const char *workflow_type);

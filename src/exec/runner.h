@@ -50,7 +50,10 @@ typedef struct Loop
 {
 	const LoopTransaction *transaction;
 	MemoryContext memory;		/* for one turn */
-	List	   *queues;			/* of ServiceQueue, in "memory" */
+	MemoryContext served;		/* for "queues" */
+	List	   *queues;			/* of ServiceQueue */
+	uint64		version;		/* of the registrations that they are from */
+	const char *role;			/* whose they are */
 	unsigned	next;			/* whose turn it is */
 	int			apart;			/* how many tasks to do each in its transaction */
 	int			collisions;		/* turns in a row in which a function collided */

@@ -149,7 +149,7 @@ note_failure(Step *step, const ErrorData *error)
 		step->backoff = decision.interval;
 }
 
-void
+ErrorData *
 step_take_guarded(Pass *pass, Step *step)
 {
 	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
@@ -158,9 +158,13 @@ step_take_guarded(Pass *pass, Step *step)
 
 	error = call_limited(take_body, step, STEP_LIMIT_MS, &timed_out);
 	if (error != NULL && failure_class(error) >= ERROR_AGAIN && !timed_out)
-		ReThrowError(error);
+	{
+		MemoryContextSwitchTo(caller);
+		return error;
+	}
 	if (error != NULL)
 		note_failure(step, error);
 	pass->steps = lappend(pass->steps, step);
 	MemoryContextSwitchTo(caller);
+	return NULL;
 }

@@ -99,13 +99,12 @@ static const Pb__RetryPolicy only_once = {
 
 /* Finds the function of a local activity; its policy is that of the call, then its own. */
 static void
-find_function(const Pass *pass, Step *step)
+find_function(Pass *pass, Step *step)
 {
 	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
 	const Pb__RetryPolicy *own;
 
-	step->registration = service_find_registration(pass->namespace_name, QUEUE_TYPE(ACTIVITY),
-												   step->name);
+	step->registration = pass_registration(pass, step->name);
 	if (step->registration == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),

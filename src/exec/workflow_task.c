@@ -11,6 +11,7 @@
 #include "base/guc.h"
 #include "exec/local_run.h"
 #include "exec/task.h"
+#include "miscadmin.h"
 #include "proto/payload.h"
 #include "service/advance.h"
 #include "store/xact.h"
@@ -65,6 +66,7 @@ task_pass(const Task *task)
 	pass->polled = task->workflow;
 	pass->identity = task->identity;
 	pass->limited = task->timed;
+	pass->shared = task->shared;
 	pass->advance = task->advance;
 	pass->may_run = pass->advance != NULL;
 	return pass;
@@ -289,9 +291,20 @@ call_with_steps(Call *call)
 		error = call_guarded(call);
 		if (is_spoilt(pass, error))
 			go_stepwise(pass, error);
-		else if (pass->stop == STOP_STEP)
-			step_take_guarded(pass, pass->wanted);
-		else if (pass->stop != STOP_ACTIVITIES || !local_run_guarded(pass))
+		else if (pass->stop == STOP_STEP || pass->stop == STOP_ACTIVITIES)
+		{
+			error = pass->stop == STOP_STEP ? step_take_guarded(pass, pass->wanted) :
+				local_run_guarded(pass);
+			/* Not for the function, but for the session. */
+			if (error != NULL && failure_class(error) == ERROR_ENDS &&
+				MyBackendType != B_BG_WORKER)
+				ReThrowError(error);
+			if (error != NULL)
+				pass->stop = STOP_NONE;
+			if (error != NULL || !pass->in_hand)
+				return error;
+		}
+		else
 			return error;
 		pass_rewind(pass);
 	}

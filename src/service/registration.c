@@ -181,6 +181,12 @@ served_body(ServiceCall *call, void *arg)
 	}
 }
 
+uint64
+service_registrations_version(void)
+{
+	return store_registrations_version();
+}
+
 List *
 service_served_queues(void)
 {

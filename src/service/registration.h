@@ -30,6 +30,9 @@ typedef struct ServiceQueue
 	uint64		queue_id;
 } ServiceQueue;
 
+/* Another one when what is served may have changed. */
+extern uint64 service_registrations_version(void);
+
 /* Of ServiceQueue: those of the current role. */
 extern List *service_served_queues(void);
 

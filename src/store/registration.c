@@ -6,12 +6,50 @@
 
 #include "catalog/pg_type.h"
 #include "store/plan.h"
+#include "store/tuple.h"
 #include "utils/array.h"
+#include "utils/inval.h"
 
 #define REGISTRATION_COLUMNS \
 	"namespace_id, kind, name, task_queue, role_name::pg_catalog.text," \
 	" function_schema::pg_catalog.text, function_name::pg_catalog.text, argument_types," \
 	" transactional, direct_sql, options"
+
+/* How often a registration has changed, as far as this process has heard. */
+static uint64 version = 1;
+static Oid	watched = InvalidOid;
+
+static void
+on_change(Datum arg, Oid relation)
+{
+	if (relation == watched || !OidIsValid(relation))
+		version++;
+}
+
+/*
+ * store_registrations_version -- another one after each change of a
+ * registration that this transaction can see.
+ *
+ * Whoever changes one tells all processes, as of a change of the table.
+ */
+uint64
+store_registrations_version(void)
+{
+	Oid			relation = store_relation("registration");
+
+	if (!OidIsValid(watched))
+		CacheRegisterRelcacheCallback(on_change, (Datum) 0);
+	if (relation != watched)
+		version++;
+	watched = relation;
+	return version;
+}
+
+static void
+tell_change(void)
+{
+	CacheInvalidateRelcacheByRelid(store_relation("registration"));
+}
 
 static List *
 text_list(Datum array)
@@ -157,6 +195,7 @@ store_put_registration(const Registration *registration)
 	};
 
 	store_run(&put, values, NULL);
+	tell_change();
 }
 
 void
@@ -174,4 +213,5 @@ store_delete_registration(const Registration *registration)
 	};
 
 	store_run(&delete, values, NULL);
+	tell_change();
 }

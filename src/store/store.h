@@ -237,6 +237,7 @@ typedef struct ServedQueue
 	const char *role_name;
 } ServedQueue;
 
+extern uint64 store_registrations_version(void);
 extern Registration *store_find_registration(const pg_uuid_t *namespace_id, int kind,
 											 const char *name);
 extern const char *store_queue_owner(const pg_uuid_t *namespace_id, int kind,

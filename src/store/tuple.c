@@ -22,8 +22,8 @@
 #include "utils/snapmgr.h"
 
 /* Our tables are never renamed; a schema that is not there has no extension. */
-static Oid
-relation_oid(const char *name)
+Oid
+store_relation(const char *name)
 {
 	Oid			oid = get_relname_relid(name, get_namespace_oid("temporal", false));
 
@@ -38,7 +38,7 @@ relation_oid(const char *name)
 static Relation
 open_table(const char *name, int natts)
 {
-	Relation	rel = table_open(relation_oid(name), RowExclusiveLock);
+	Relation	rel = table_open(store_relation(name), RowExclusiveLock);
 
 	if (RelationGetNumberOfAttributes(rel) != natts)
 		ereport(ERROR,
@@ -91,8 +91,8 @@ static void
 scan_begin(RowScan *scan, const char *table, const char *index, LOCKMODE lock, int nkeys,
 		   Snapshot snapshot)
 {
-	scan->table = table_open(relation_oid(table), lock);
-	scan->index = index_open(relation_oid(index), AccessShareLock);
+	scan->table = table_open(store_relation(table), lock);
+	scan->index = index_open(store_relation(index), AccessShareLock);
 	scan->slot = table_slot_create(scan->table, NULL);
 	scan->scan = compat_index_beginscan(scan->table, scan->index, snapshot, nkeys);
 }
@@ -143,7 +143,7 @@ bool
 store_scan_at(RowScan *scan, const char *table, ItemPointerData *tid)
 {
 	PushActiveSnapshot(GetTransactionSnapshot());
-	scan->table = table_open(relation_oid(table), RowExclusiveLock);
+	scan->table = table_open(store_relation(table), RowExclusiveLock);
 	scan->index = NULL;
 	scan->slot = table_slot_create(scan->table, NULL);
 	if (table_tuple_fetch_row_version(scan->table, tid, GetActiveSnapshot(), scan->slot))

@@ -18,6 +18,9 @@
 #include "store/store.h"
 #include "utils/fmgroids.h"
 
+/* The table or index of that name. */
+extern Oid	store_relation(const char *name);
+
 /* Inserts a row: all columns in the order of the table; "nulls" may be NULL. */
 extern ItemPointerData store_insert(const char *table, int natts, const Datum *values, const bool *nulls);
 
