@@ -135,7 +135,7 @@ sql(q{SELECT temporal.grant_usage('looker', 'default', 'viewer'), temporal.grant
 start('secret', 'crawl');
 beats('secret');
 # As if somebody had guessed the row: an attempt 1 that is not known to have begun.
-my $guess = sql(q{SELECT format('SELECT temporal.decode_activity(%L, %L, %s, %L) ? %L', namespace_id, run_id, scheduled_event_id, '\\x0801'::bytea, 'heartbeatDetails') FROM temporal.pending_activity});
+my $guess = sql(q{SELECT format('SELECT temporal.decode_activity(%L, %L, %s, %L, %L) ? %L', namespace_id, run_id, scheduled_event_id, scheduled, '\\x0801'::bytea, 'heartbeatDetails') FROM temporal.pending_activity});
 is(sql("SET ROLE looker; $guess"), 't', 'who may see the row sees the heartbeat');
 is(sql("SET ROLE snoop; $guess"), 'f', 'who may not does not, though it knows the row');
 sql(q{INSERT INTO gate VALUES ('secret')});
