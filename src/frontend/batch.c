@@ -387,9 +387,10 @@ batch_run(void)
 		if (!answer_at_once(call))
 			batch.calls[batch.count++] = call;
 	}
+	/* Not that of a call, which may be gone before the turn ends. */
+	MemoryContextSwitchTo(frontend_memory);
 	if (batch.count == 0)
 		return;
-	MemoryContextSwitchTo(frontend_memory);
 	if (durable_may_wait(batch.count))
 		synchronous_commit = SYNCHRONOUS_COMMIT_OFF;
 	error = worker_try(run_transaction, &batch);

@@ -104,11 +104,11 @@ durable_release(void)
 		Call *call = dlist_head_element(Call, of_phase, &waiting);
 
 		if (call->lsn > flushed)
-			return true;
+			break;
 		dlist_pop_head_node(&waiting);
 		MemoryContextSwitchTo(call->memory);
 		http2_answer(call);
+		MemoryContextSwitchTo(frontend_memory);
 	}
-	MemoryContextSwitchTo(frontend_memory);
-	return false;
+	return !dlist_is_empty(&waiting);
 }
