@@ -125,7 +125,7 @@ run_activity(Transition *transition, const ActivityRun *run, const char *identit
 	if (run->heartbeat != NULL)
 		core_heartbeat_activity(transition, activity, run->heartbeat);
 	if (run->failure != NULL)
-		core_fail_activity(transition, activity, run->failure, identity);
+		service_fail_activity(transition, activity, run->failure, identity);
 	else
 		service_complete_activity(transition, activity, run->result, identity);
 	/* What is over is looked for no more, however many there are. */

@@ -231,6 +231,25 @@ service_respond_activity_task_completed_by_id(ServiceCall *call, const void *mes
 /* ---- failure ---- */
 
 /*
+ * service_fail_activity -- a failure that is too large is replaced: by what, or
+ * NULL.
+ */
+Pb__Failure *
+service_fail_activity(Transition *transition, PendingActivity *activity,
+					  const Pb__Failure *failure, const char *identity)
+{
+	Pb__Failure *instead = NULL;
+
+	if (protobuf_c_message_get_packed_size(&failure->base) > BLOB_LIMIT)
+	{
+		instead = core_server_failure("Failure exceeds size limit.", true);
+		instead->cause = core_shorten_failure(failure, OVERSIZED_CAUSE_LIMIT);
+	}
+	core_fail_activity(transition, activity, instead != NULL ? instead : failure, identity);
+	return instead;
+}
+
+/*
  * Applies a failure; what is too large is left out or replaced.  Returns the
  * failures that tell the worker so.
  */
@@ -240,6 +259,7 @@ fail(ServiceCall *call, Target target, const Pb__Failure *failure,
 {
 	Transition *transition = transition_new(target.state, call->now);
 	List	   *problems = NIL;
+	Pb__Failure *instead;
 
 	if (failure == NULL)
 		failure = core_server_failure("", false);
@@ -247,15 +267,9 @@ fail(ServiceCall *call, Target target, const Pb__Failure *failure,
 		problems = lappend(problems, core_server_failure(HEARTBEAT_TOO_LARGE, true));
 	else if (heartbeat_details != NULL)
 		core_heartbeat_activity(transition, target.activity, heartbeat_details);
-	if (protobuf_c_message_get_packed_size(&failure->base) > BLOB_LIMIT)
-	{
-		Pb__Failure *oversized = core_server_failure("Failure exceeds size limit.", true);
-
-		oversized->cause = core_shorten_failure(failure, OVERSIZED_CAUSE_LIMIT);
-		problems = lappend(problems, oversized);
-		failure = oversized;
-	}
-	core_fail_activity(transition, target.activity, failure, identity);
+	instead = service_fail_activity(transition, target.activity, failure, identity);
+	if (instead != NULL)
+		problems = lappend(problems, instead);
 	service_commit(call, transition);
 	return problems;
 }

@@ -237,6 +237,8 @@ HANDLER(list_search_attributes);
 /* respond_activity.c */
 extern void service_complete_activity(Transition *transition, PendingActivity *activity,
 									  const Pb__Payloads *result, const char *identity);
+extern Pb__Failure *service_fail_activity(Transition *transition, PendingActivity *activity,
+										  const Pb__Failure *failure, const char *identity);
 
 /* ... for functions that are answered for later */
 extern void service_leave_activity(const ProtobufCBinaryData *token);

@@ -152,6 +152,17 @@ SELECT is(nextval('shop.calls'), 4::bigint, 'and was not tried twice');
 SELECT t.check('once');
 TRUNCATE shop.log;
 
+CREATE FUNCTION shop.wordy() RETURNS text LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION USING errcode = 'UX001', message = repeat('x', 2200000); END $$;
+SELECT temporal.register_activity('shop.wordy') \g /dev/null
+CREATE FUNCTION shop.too_wordy() RETURNS text LANGUAGE sql AS $$ SELECT temporal.execute_activity('wordy')::text $$;
+SELECT temporal.register_workflow('shop.too_wordy') \g /dev/null
+SELECT matches(t.launch('too_wordy'), 'Failure exceeds size limit', 'a failure that is too large ends the activity');
+SELECT t.event_has('too_wordy', 7, '{"retryState": "RETRY_STATE_NON_RETRYABLE_FAILURE", "failure": {"message": "Failure exceeds size limit.",
+	"serverFailureInfo": {"nonRetryable": true}, "cause": {"applicationFailureInfo": {"type": "UX001"}}}}', 'by another one');
+SELECT cmp_ok(octet_length(t.event('too_wordy', 7)::text), '<', 600000, 'and is cut');
+SELECT t.check('too_wordy');
+
 \echo # a block that is rolled back
 
 CREATE FUNCTION shop.regret() RETURNS text LANGUAGE plpgsql AS
