@@ -4,14 +4,11 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "exec/marker.h"
 #include "lib/stringinfo.h"
 #include "proto/payload.h"
-#include "catalog/pg_type.h"
-#include "miscadmin.h"
-#include "utils/datetime.h"
+#include "proto/time.h"
+#include "utils/fmgrprotos.h"
 #include "utils/json.h"
 
 #define LOCAL_ACTIVITY "core_local_activity"
@@ -129,14 +126,34 @@ marker_value(const Pb__MarkerRecordedEventAttributes *attributes)
 	return find_detail(attributes->n_details, (const Entry *const *) attributes->details, "data");
 }
 
+/* A number in an object of the object that a detail holds; 0 if there is none. */
+static int64
+find_number(const Jsonb *json, const char *object, const char *key)
+{
+	JsonbValue	inner;
+	JsonbValue	value;
+
+	if (json == NULL || !JB_ROOT_IS_OBJECT(json) ||
+		getKeyJsonValueFromContainer(unconstify(JsonbContainer *, &json->root), object,
+									 strlen(object), &inner) == NULL ||
+		inner.type != jbvBinary || !JsonContainerIsObject(inner.val.binary.data) ||
+		getKeyJsonValueFromContainer(inner.val.binary.data, key, strlen(key), &value) == NULL ||
+		value.type != jbvNumeric)
+		return 0;
+	return DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(value.val.numeric)));
+}
+
 int64
 marker_backoff(const Pb__MarkerRecordedEventAttributes *attributes)
 {
-	const char *backoff = find_text(find_detail(attributes->n_details,
-												(const Entry *const *) attributes->details, "data"),
-									"backoff");
+	const Jsonb *data;
 
-	return (int64) rint(strtod(backoff, NULL) * USECS_PER_SEC);
+	/* Only what has failed can be tried again. */
+	if (attributes->failure == NULL)
+		return 0;
+	data = payloads_to_jsonb(marker_value(attributes));
+	return find_number(data, "backoff", "seconds") * USECS_PER_SEC +
+		find_number(data, "backoff", "nanos") / 1000;
 }
 
 /* ---- writing ---- */
@@ -192,24 +209,41 @@ marker_side_effect(int number, Pb__Payloads *value)
 	return command;
 }
 
+/* A time or duration, as the SDKs write them in here. */
+static void
+append_seconds(StringInfo data, const char *key, int64 seconds, int nanos)
+{
+	appendStringInfo(data, ",\"%s\":{\"seconds\":" INT64_FORMAT ",\"nanos\":%d}", key, seconds,
+					 nanos);
+}
+
+static void
+append_backoff(StringInfo data, int64 backoff)
+{
+	const Pb__Duration *duration = proto_duration(backoff);
+
+	if (backoff > 0)
+		append_seconds(data, "backoff", duration->seconds, duration->nanos);
+	else
+		appendStringInfoString(data, ",\"backoff\":null");
+}
+
+/* The SDKs want to find every field in it, if only as null. */
 Pb__Command *
 marker_step(int number, const Step *step, TimestampTz time)
 {
 	Pb__Command *command = new_marker(LOCAL_ACTIVITY);
 	Pb__RecordMarkerCommandAttributes *attributes = command->record_marker_command_attributes;
-	int			zone = 0;
-	char		when[MAXDATELEN + 1];
+	const Pb__Timestamp *completed = proto_timestamp(time);
 	StringInfoData data;
 
-	JsonEncodeDateTime(when, TimestampTzGetDatum(time), TIMESTAMPTZOID, &zone);
 	initStringInfo(&data);
 	appendStringInfo(&data, "{\"seq\":%d,\"attempt\":%d,\"activity_id\":\"%d\",\"activity_type\":",
 					 number, Max(step->attempt, 1), number);
 	escape_json(&data, step->name);
-	appendStringInfo(&data, ",\"complete_time\":\"%s\"", when);
-	if (step->backoff > 0)
-		appendStringInfo(&data, ",\"backoff\":\"%.6fs\"", (double) step->backoff / USECS_PER_SEC);
-	appendStringInfoChar(&data, '}');
+	append_seconds(&data, "complete_time", completed->seconds, completed->nanos);
+	append_backoff(&data, step->backoff);
+	appendStringInfoString(&data, ",\"original_schedule_time\":null}");
 	add_detail(attributes, "data", core_json_payload(data.data));
 	if (step->result != NULL)
 		add_detail(attributes, "result", payload_from_jsonb(step->result));
