@@ -107,6 +107,7 @@ typedef struct LocalRun
 	Pass	   *pass;
 	const Handle *handle;
 	ActivityRun run;
+	ErrorData  *error;			/* that has ended it in the pass; NULL: none */
 	Call		call;
 } LocalRun;
 
@@ -194,10 +195,9 @@ is_attempt_failure(const ErrorData *error)
 }
 
 static void
-note_failure(LocalRun *local, const ErrorData *error)
+note_end(LocalRun *local)
 {
 	local->run.ended = clock_now();
-	local->run.failure = failure_of_error(error);
 	local->run.heartbeat = heartbeat_details(&local->call.activity->task_token);
 }
 
@@ -309,7 +309,12 @@ local_run_end(Pass *pass)
 		refuse(pass);
 }
 
-/* An attempt in the pass; if it fails, that is not tried again between passes. */
+/*
+ * An attempt in the pass; if it fails, that is not tried again between passes.
+ *
+ * What the error is to Temporal is found out when it is over: that may need a
+ * subtransaction, which nobody may begin before this one is rolled back.
+ */
 static void
 run_attempt(Pass *pass, LocalRun *local)
 {
@@ -325,8 +330,9 @@ run_attempt(Pass *pass, LocalRun *local)
 		error = CopyErrorData();
 		if (is_attempt_failure(error) && !call_timed_out())
 		{
-			note_failure(local, error);
-			pass->failed = &local->run;
+			note_end(local);
+			local->error = error;
+			pass->failed = local;
 		}
 		PG_RE_THROW();
 	}
@@ -408,15 +414,24 @@ run_guarded(Pass *pass, LocalRun *local, ActivityRun **run)
 	}
 	if (!is_attempt_failure(error))
 		return error;
-	note_failure(local, error);
+	note_end(local);
+	local->run.failure = failure_of_error(error);
 	return NULL;
 }
 
-/* Has it failed in the pass already? */
-static bool
-has_failed(const Pass *pass, const Handle *handle)
+/* Has it failed in the pass already?  Then that is what has come of it, once. */
+static ActivityRun *
+take_failed(Pass *pass, const Handle *handle)
 {
-	return pass->failed != NULL && strcmp(pass->failed->activity_id, handle->id) == 0;
+	LocalRun   *failed = pass->failed;
+
+	if (failed == NULL || strcmp(failed->run.activity_id, handle->id) != 0)
+		return NULL;
+	pass->failed = NULL;
+	failed->run.failure = failure_of_error(failed->error);
+	/* What was before it has happened once more since. */
+	failed->run.started = failed->run.ended = clock_now();
+	return &failed->run;
 }
 
 /*
@@ -436,15 +451,9 @@ local_run_guarded(Pass *pass)
 	foreach(cell, pending_handles(pass))
 	{
 		Handle	   *handle = lfirst(cell);
-		ActivityRun *run = pass->failed;
+		ActivityRun *run = take_failed(pass, handle);
 
-		if (has_failed(pass, handle))
-		{
-			/* What was before it has happened once more since. */
-			run->started = run->ended = clock_now();
-			pass->failed = NULL;
-		}
-		else
+		if (run == NULL)
 			error = run_guarded(pass, local_run_new(pass, handle), &run);
 		if (error != NULL)
 			break;

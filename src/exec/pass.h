@@ -138,7 +138,7 @@ typedef struct Pass
 	/* Activities that are run at once, and where that has led. */
 	bool		may_run;
 	int			runs;			/* how many */
-	struct ActivityRun *failed; /* that was thrown away with its pass */
+	struct LocalRun *failed;	/* that was thrown away with its pass */
 	List	   *left;			/* of char *: ids of those that are left to the task queue */
 	bool		shared;			/* the transaction holds the locks of others, too */
 	struct Advance *advance;	/* NULL: tasks are answered by calls */

@@ -253,6 +253,20 @@ SELECT is((SELECT count(*) FROM shop.log),
 RESET temporal.history_count_limit;
 TRUNCATE shop.log;
 
+\echo # errors that say they are failures
+
+CREATE FUNCTION shop.claims(detail text) RETURNS void LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION USING ERRCODE = 'TF010', MESSAGE = 'no more seats', DETAIL = detail; END $$;
+SELECT temporal.register_activity('shop.claims', maximum_attempts => 1) \g /dev/null
+CREATE FUNCTION shop.claimant(detail text) RETURNS void LANGUAGE sql AS
+$$ SELECT temporal.execute_activity('claims', detail) $$;
+SELECT temporal.register_workflow('shop.claimant') \g /dev/null
+SELECT is(t.launch('claimant', to_jsonb(detail), detail), 'TF001 workflow "' || detail ||
+	'" failed: activity "claims" failed: ' || message, 'what is ' || detail) FROM (VALUES
+	('no JSON', 'no more seats'),
+	('{"message": "none left"}', 'none left'),
+	('{"no": "failure"}', 'no more seats')) d (detail, message);
+
 \echo # what is dispatched all the same
 
 SELECT temporal.register_activity('shop.note', 'beating', heartbeat_timeout => '1 min'),
