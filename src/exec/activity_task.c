@@ -60,7 +60,7 @@ fail(const Task *task, Pb__Failure *failure)
 void
 activity_task_fail(const Task *task, const ErrorData *error)
 {
-	fail(task, failure_of_error(error));
+	fail(task, failure_of_attempt(error));
 }
 
 static void

@@ -237,6 +237,8 @@ call_activity_here(Call *call)
 	XactReadOnly = false;
 	PG_TRY();
 	{
+		/* A failure does not tell of the workflow; PG_END_TRY() puts this back. */
+		error_context_stack = NULL;
 		result = call_registered(call->registration, call->input);
 	}
 	PG_FINALLY();
@@ -253,17 +255,13 @@ static void
 call_body(void *arg)
 {
 	Call	   *call = arg;
-	ErrorContextCallback *outer = error_context_stack;
 
-	/* Where we were called from does not belong into a failure. */
-	error_context_stack = NULL;
 	if (call->pass != NULL && !call->registration->direct_sql)
 		XactReadOnly = true;	/* until the end of the subtransaction */
 	call->result = call_registered(call->registration, call->input);
 	/* A function may have caught what should have ended it. */
 	if (call->pass != NULL)
 		pass_check_stop(call->pass);
-	error_context_stack = outer;
 }
 
 /*
@@ -287,8 +285,12 @@ static void
 limited_body(void *arg)
 {
 	const Limited *limited = arg;
+	ErrorContextCallback *outer = error_context_stack;
 
+	/* Where we were called from does not belong into a failure. */
+	error_context_stack = NULL;
 	limited->body(limited->arg);
+	error_context_stack = outer;
 	if (MyBackendType == B_BG_WORKER)
 		discard_made();
 }

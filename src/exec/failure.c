@@ -11,6 +11,7 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "proto/json.h"
+#include "proto/time.h"
 #include "store/xact.h"
 #include "utils/fmgrprotos.h"
 
@@ -126,6 +127,20 @@ carried_failure(const ErrorData *error)
 	return xact_guard(read_detail, &reading) == NULL ? reading.failure : NULL;
 }
 
+static Pb__Failure *
+application_failure(const ErrorData *error)
+{
+	Pb__Failure *failure = proto_new(&pb__failure__descriptor);
+
+	failure->message = error->message != NULL ? error->message : "";
+	failure->source = "PostgreSQL";
+	failure->stack_trace = error->context != NULL ? error->context : "";
+	failure->failure_info_case = PB__FAILURE__FAILURE_INFO_APPLICATION_FAILURE_INFO;
+	failure->application_failure_info = proto_new(&pb__application_failure_info__descriptor);
+	failure->application_failure_info->type = pstrdup(unpack_sql_state(error->sqlerrcode));
+	return failure;
+}
+
 Pb__Failure *
 failure_of_error(const ErrorData *error)
 {
@@ -133,17 +148,28 @@ failure_of_error(const ErrorData *error)
 
 	if (failure != NULL)
 		return failure;
-	failure = proto_new(&pb__failure__descriptor);
-	failure->message = error->message != NULL ? error->message : "";
-	failure->source = "PostgreSQL";
-	failure->stack_trace = error->context != NULL ? error->context : "";
-	failure->failure_info_case = PB__FAILURE__FAILURE_INFO_APPLICATION_FAILURE_INFO;
-	failure->application_failure_info = proto_new(&pb__application_failure_info__descriptor);
-	failure->application_failure_info->type = pstrdup(unpack_sql_state(error->sqlerrcode));
+	failure = application_failure(error);
 	if (error->detail != NULL)
 		failure->application_failure_info->details =
 			core_payloads(core_text_payload(error->detail));
 	return failure;
+}
+
+Pb__Failure *
+failure_of_attempt(const ErrorData *error)
+{
+	Pb__Failure *failure = failure_of_error(error);
+	Pb__Failure *outer;
+
+	if (failure->failure_info_case == PB__FAILURE__FAILURE_INFO_APPLICATION_FAILURE_INFO)
+	{
+		if (!proto_duration_valid(failure->application_failure_info->next_retry_delay))
+			failure->application_failure_info->next_retry_delay = NULL;
+		return failure;
+	}
+	outer = application_failure(error);
+	outer->cause = failure;
+	return outer;
 }
 
 ErrorClass

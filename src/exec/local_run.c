@@ -415,7 +415,7 @@ run_guarded(Pass *pass, LocalRun *local, ActivityRun **run)
 	if (!is_attempt_failure(error))
 		return error;
 	note_end(local);
-	local->run.failure = failure_of_error(error);
+	local->run.failure = failure_of_attempt(error);
 	return NULL;
 }
 
@@ -428,7 +428,7 @@ take_failed(Pass *pass, const Handle *handle)
 	if (failed == NULL || strcmp(failed->run.activity_id, handle->id) != 0)
 		return NULL;
 	pass->failed = NULL;
-	failed->run.failure = failure_of_error(failed->error);
+	failed->run.failure = failure_of_attempt(failed->error);
 	/* What was before it has happened once more since. */
 	failed->run.started = failed->run.ended = clock_now();
 	return &failed->run;

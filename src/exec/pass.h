@@ -277,6 +277,12 @@ extern Jsonb *handle_result(const Handle *handle);
 /* What an error is to Temporal. */
 extern Pb__Failure *failure_of_error(const ErrorData *error);
 
+/*
+ * The same for an attempt of an activity, which can fail by a failure of an
+ * application only: others are its cause.
+ */
+extern Pb__Failure *failure_of_attempt(const ErrorData *error);
+
 /* Where it came from: functions of users and their lines, the innermost first. */
 extern char *failure_place(const ErrorData *error);
 

@@ -143,7 +143,7 @@ note_failure(Step *step, const ErrorData *error)
 {
 	RetryDecision decision;
 
-	step->failure = failure_of_error(error);
+	step->failure = failure_of_attempt(error);
 	decision = core_decide_retry(step->policy, step->attempt, step->failure, clock_now(), 0);
 	if (decision.state == RETRY_STATE(IN_PROGRESS))
 		step->backoff = decision.interval;

@@ -163,6 +163,22 @@ SELECT t.event_has('too_wordy', 7, '{"retryState": "RETRY_STATE_NON_RETRYABLE_FA
 SELECT cmp_ok(octet_length(t.event('too_wordy', 7)::text), '<', 600000, 'and is cut');
 SELECT t.check('too_wordy');
 
+CREATE FUNCTION shop.borrow(detail text) RETURNS text LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'borrowed' USING errcode = CASE detail WHEN 'plain' THEN 'TF014' ELSE 'TF011' END, detail = detail; END $$;
+SELECT temporal.register_activity('shop.borrow', maximum_attempts => 1),
+	temporal.register_activity('shop.borrow', 'borrow_by_queue', maximum_attempts => 1, heartbeat_timeout => '1 min') \g /dev/null
+CREATE FUNCTION shop.borrows(how jsonb) RETURNS text LANGUAGE sql AS
+$$ SELECT temporal.execute_activity(how ->> 'activity', how ->> 'detail')::text $$;
+SELECT temporal.register_workflow('shop.borrows') \g /dev/null
+SELECT t.launch('borrows', jsonb_build_object('activity', a, 'detail', d), a || n)
+FROM unnest(ARRAY['borrow', 'borrow_by_queue']) a, (VALUES ('other', '{"message": "m", "canceledFailureInfo": {}}'::jsonb),
+	('delay', '{"message": "m", "applicationFailureInfo": {"type": "X", "nextRetryDelay": "-1s"}}'), ('plain', '"plain"')) d(n, d) \g /dev/null
+SELECT t.event_has(a || 'other', 7, '{"failure": {"message": "borrowed", "applicationFailureInfo": {"type": "TF011"},
+	"cause": {"message": "m", "canceledFailureInfo": {}}}}', a || ' fails because of a failure that is not its own'),
+	t.event_has(a || 'delay', 7, '{"failure": {"message": "m", "applicationFailureInfo": {"type": "X", "nextRetryDelay": null}}}', a || ' asks for what cannot be'),
+	t.event_has(a || 'plain', 7, '{"failure": {"message": "borrowed", "stackTrace": "PL/pgSQL function shop.borrow(text) line 1 at RAISE", "applicationFailureInfo": {"type": "TF014", "details": ["plain"]}}}', a || ' carries no failure')
+FROM unnest(ARRAY['borrow', 'borrow_by_queue']) a;
+
 \echo # a block that is rolled back
 
 CREATE FUNCTION shop.regret() RETURNS text LANGUAGE plpgsql AS
