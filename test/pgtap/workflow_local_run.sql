@@ -280,7 +280,7 @@ SELECT temporal.register_workflow('shop.claimant') \g /dev/null
 SELECT is(t.launch('claimant', to_jsonb(detail), detail), 'TF001 workflow "' || detail ||
 	'" failed: activity "claims" failed: ' || message, 'what is ' || detail) FROM (VALUES
 	('no JSON', 'no more seats'),
-	('{"message": "none left"}', 'none left'),
+	('{"message": "none left"}', 'no more seats: none left'),
 	('{"no": "failure"}', 'no more seats')) d (detail, message);
 
 \echo # what is dispatched all the same
