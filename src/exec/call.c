@@ -24,6 +24,7 @@
 #include "storage/lock.h"
 #include "storage/proc.h"
 #include "store/xact.h"
+#include "utils/guc.h"
 #include "utils/portal.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
@@ -222,7 +223,7 @@ call_registered(const Registration *registration, const Pb__Payloads *input)
 
 /*
  * An activity that a workflow function waits for, outside of what the function
- * itself may do.
+ * itself may do, and where names mean what they mean to any activity.
  */
 Jsonb *
 call_activity_here(Call *call)
@@ -230,8 +231,11 @@ call_activity_here(Call *call)
 	Pass	   *pass = pass_current;
 	Call	   *outer = activity_current;
 	bool		read_only = XactReadOnly;
+	int			settings = NewGUCNestLevel();
 	Jsonb	   *result = NULL;
 
+	if (pass != NULL)
+		function_use_search_path(pass->search_path);
 	pass_current = NULL;
 	activity_current = call;
 	XactReadOnly = false;
@@ -240,6 +244,7 @@ call_activity_here(Call *call)
 		/* A failure does not tell of the workflow; PG_END_TRY() puts this back. */
 		error_context_stack = NULL;
 		result = call_registered(call->registration, call->input);
+		AtEOXact_GUC(false, settings);
 	}
 	PG_FINALLY();
 	{

@@ -225,6 +225,18 @@ function_find(const Registration *registration)
 
 /* ---- calling ---- */
 
+/*
+ * function_use_search_path -- names are looked for there, until the caller ends
+ * the level of settings that it has begun.
+ */
+void
+function_use_search_path(const char *path)
+{
+	if (strcmp(path, namespace_search_path) != 0)
+		(void) set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+}
+
 /* The arguments as constants, with defaults for those that are missing. */
 static List *
 call_arguments(HeapTuple tuple, const Pb__Payloads *input)

@@ -14,6 +14,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "exec/local_run.h"
 #include "exec/marker.h"
 #include "proto/wire.h"
@@ -151,6 +152,7 @@ pass_new(MemoryContext memory, Pb__HistoryEvent **events, size_t n_events, bool 
 	pass->events = events;
 	pass->n_events = n_events;
 	pass->in_hand = !only_replay;
+	pass->search_path = pstrdup(namespace_search_path);
 	pass->tasks = palloc((n_events + 1) * sizeof(PassTask));
 	find_tasks(pass);
 	pass->polled_events = pass->n_events;

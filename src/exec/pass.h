@@ -71,6 +71,7 @@ typedef struct Step
 	const Pb__RetryPolicy *policy;	/* filled */
 	int			attempt;
 	const char *query;			/* else SQL */
+	const char *search_path;	/* where names are looked for */
 	int			nargs;
 	Oid		   *types;
 	Datum	   *values;
@@ -104,6 +105,7 @@ typedef struct Pass
 	bool		in_hand;		/* the last task is to be answered, not only replayed */
 	const Pb__PollWorkflowTaskQueueResponse *polled;	/* the task as it was taken */
 	const char *identity;		/* who took it */
+	const char *search_path;	/* of the session, whatever the function sets */
 	bool		limited;		/* may take only so long */
 	PassTask   *tasks;
 	int			n_tasks;

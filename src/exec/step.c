@@ -113,6 +113,7 @@ step_take(Step *step)
 	bool		read_only = XactReadOnly;
 	int			settings = NewGUCNestLevel();
 
+	function_use_search_path(step->search_path);
 	pass_current = NULL;
 	XactReadOnly = false;
 	PG_TRY();

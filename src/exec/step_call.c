@@ -7,6 +7,7 @@
 #include "access/xact.h"
 #include "base/argument.h"
 #include "base/clock.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "exec/function.h"
 #include "exec/marker.h"
@@ -234,6 +235,8 @@ temporal_step(PG_FUNCTION_ARGS)
 	Jsonb	   *result;
 
 	step->query = argument_text(fcinfo, 1, NULL);
+	/* What it says is said here, wherever it is run. */
+	step->search_path = pstrdup(namespace_search_path);
 	if (pass->step_policy != NULL)
 		step->policy = pass->step_policy;
 	copy_arguments(fcinfo, 2, step);
@@ -271,6 +274,7 @@ temporal_execute_local_activity(PG_FUNCTION_ARGS)
 	Step	   *step = new_step(fcinfo);
 
 	step->input = value_payloads(fcinfo, 1);
+	step->search_path = pass->search_path;
 	step->asked = options_retry_policy(fcinfo, 3);
 	if (step->asked != NULL)
 		options_check_policy(step->asked);

@@ -269,6 +269,30 @@ SELECT is((SELECT count(*) FROM shop.log),
 RESET temporal.history_count_limit;
 TRUNCATE shop.log;
 
+\echo # where names are looked for
+
+CREATE FUNCTION shop.path() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN current_setting('search_path'); END $$;
+SELECT temporal.register_activity('shop.path') \g /dev/null
+CREATE FUNCTION shop.narrow(pause boolean) RETURNS jsonb LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
+$$
+DECLARE
+	paths jsonb := jsonb_build_object('activity', temporal.execute_activity('path'),
+		'local', temporal.execute_local_activity('path'),
+		'step', temporal.step('path', 'SELECT current_setting(''search_path'')'));
+BEGIN
+	IF pause THEN PERFORM temporal.sleep('1 s'); END IF;
+	RETURN paths || jsonb_build_object('workflow', current_setting('search_path'));
+END
+$$;
+SELECT temporal.register_workflow('shop.narrow') \g /dev/null
+SELECT temporal.start_workflow('narrow', to_jsonb(pause), 'narrow ' || pause) FROM (VALUES (false), (true)) p (pause) \g /dev/null
+SELECT t.skip('1 s') \g /dev/null
+SELECT t.skip('1 s') \g /dev/null
+SELECT is(t.outcome('narrow ' || pause)::jsonb, jsonb_build_object('activity', current_setting('search_path'),
+	'local', current_setting('search_path'), 'step', 'pg_catalog, pg_temp', 'workflow', 'pg_catalog, pg_temp'),
+	'search_path in a pass with ' || CASE WHEN pause THEN 'a' ELSE 'no' END || ' pause')
+	FROM (VALUES (false), (true)) p (pause);
+
 \echo # errors that say they are failures
 
 CREATE FUNCTION shop.claims(detail text) RETURNS void LANGUAGE plpgsql AS
