@@ -335,7 +335,7 @@ load_locked(const RunKey *key, LockMode mode)
 	{
 		RowState	row_state;
 		TransactionId holder;
-		ExecutionState *state = load_under_lock(key, false, &row_state, &holder);
+		ExecutionState *state = load_under_lock(key, true, &row_state, &holder);
 
 		if (state != NULL && (row_state == ROW_FREE || row_state == ROW_OURS))
 			return state;
