@@ -40,17 +40,20 @@ SELECT temporal.register_workflow('shop.wait') \g /dev/null
 SELECT temporal.start_workflow('wait', to_jsonb(w), workflow_id => w) FROM unnest(ARRAY['signal', 'signals', 'sleep', 'activity', 'any']) w \g /dev/null
 SELECT is(waiting_for, 'workflow task', 'at first for a worker') FROM temporal.workflows WHERE workflow_id = 'signal';
 SELECT t.tick() \g /dev/null
-CREATE FUNCTION t.until(d interval) RETURNS text LANGUAGE sql AS
-$$ SELECT 'until ' || to_char((start_time + d) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS') || '+00:00' FROM temporal.workflows WHERE workflow_id = 'signal' $$;
+CREATE FUNCTION t.until(workflow_id text, d interval) RETURNS text LANGUAGE sql AS
+$$
+	SELECT 'until ' || to_char((max(event_time) + d) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS') || '+00:00'
+	FROM temporal.history(workflow_id) WHERE event_type = 'WorkflowTaskStarted'
+$$;
 CREATE FUNCTION t.waiting(id text) RETURNS text LANGUAGE sql AS
 $$ SELECT concat_ws(' @ ', waiting_for, waiting_at) FROM temporal.workflows WHERE workflow_id = id $$;
-SELECT is(t.waiting('signal'), 'signal approved, ' || t.until('7 days') || ' @ shop.wait_for(text) line 4, shop.wait(text) line 3', 'for a signal');
+SELECT is(t.waiting('signal'), 'signal approved, ' || t.until('signal', '7 days') || ' @ shop.wait_for(text) line 4, shop.wait(text) line 3', 'for a signal');
 SELECT is(t.waiting('signals'), 'signal approved or denied @ shop.wait_for(text) line 5, shop.wait(text) line 3', 'for one of several');
-SELECT is(t.waiting('sleep'), 'timer 1 ' || t.until('1 day') || ' @ shop.wait_for(text) line 6, shop.wait(text) line 3', 'for a timer');
+SELECT is(t.waiting('sleep'), 'timer 1 ' || t.until('sleep', '1 day') || ' @ shop.wait_for(text) line 6, shop.wait(text) line 3', 'for a timer');
 SELECT is(t.waiting('activity'), 'activity far @ shop.wait_for(text) line 7, shop.wait(text) line 3', 'for an activity');
-SELECT is(t.waiting('any'), 'activity far, timer 1 ' || t.until('1 hour') || ' @ shop.wait_for(text) line 9, shop.wait(text) line 3', 'for what comes first');
+SELECT is(t.waiting('any'), 'activity far, timer 1 ' || t.until('any', '1 hour') || ' @ shop.wait_for(text) line 9, shop.wait(text) line 3', 'for what comes first');
 SELECT t.skip('1 day') \g /dev/null
-SELECT is(t.waiting('sleep'), 'activity far, timer 2 ' || t.until('25 hours') || ' @ shop.wait_for(text) line 9, shop.wait(text) line 3', 'it goes on');
+SELECT is(t.waiting('sleep'), 'activity far, timer 2 ' || t.until('sleep', '1 hour') || ' @ shop.wait_for(text) line 9, shop.wait(text) line 3', 'it goes on');
 SELECT temporal.signal_workflow('signals', 'denied'), t.tick() \g /dev/null
 SELECT is(t.waiting('signals'), '', 'a workflow that has ended waits for nothing');
 SELECT t.launch('wait', '"saga"', 'saga') \g /dev/null
