@@ -183,7 +183,7 @@ cancel_activity(Pass *pass, Handle *handle)
  * handle_cancel -- no effect on what is over.
  *
  * When this very task has asked for an activity its event is not known yet: it
- * is cancelled at the beginning of the next task.
+ * is cancelled at the beginning of the next task, which comes at once.
  */
 void
 handle_cancel(Pass *pass, Handle *handle)
@@ -202,6 +202,18 @@ handle_cancel(Pass *pass, Handle *handle)
 	else
 		cancel_activity(pass, handle);
 	MemoryContextSwitchTo(caller);
+}
+
+/* handle_cancels_late -- is there something to cancel in the next task? */
+bool
+handle_cancels_late(const Pass *pass)
+{
+	ListCell   *cell;
+
+	foreach(cell, pass->handles)
+		if (((const Handle *) lfirst(cell))->cancel_later)
+			return true;
+	return false;
 }
 
 /* handle_cancel_late -- a new task has begun. */

@@ -509,7 +509,11 @@ pass_wait(Pass *pass, PassCondition done, PassAbandon abandon, void *arg, const 
 			raise_cancel(pass);
 		}
 		if (!next_task(pass) && !local_run_all(pass))
+		{
+			/* Not only when something happens. */
+			pass->again = handle_cancels_late(pass);
 			pass_stop(pass, STOP_WAITING, reason);
+		}
 	}
 }
 

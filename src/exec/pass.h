@@ -265,6 +265,7 @@ extern void handle_resolve(Pass *pass, HandleKind kind, int64 event_id,
 extern bool handle_is_over(Pass *pass, Handle *handle);
 extern void handle_bind(Pass *pass, const Pb__HistoryEvent *event);
 extern void handle_cancel(Pass *pass, Handle *handle);
+extern bool handle_cancels_late(const Pass *pass);
 extern void handle_cancel_late(Pass *pass);
 
 /* "activity charge", "timer 1 until 2026-01-01T00:00:00+00:00" */

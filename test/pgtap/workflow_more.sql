@@ -205,6 +205,26 @@ SELECT t.history_is('signal', '1 WF_STARTED, 2 WFT_SCHED, 3 WFT_START, 4 WFT_DON
 SELECT is((SELECT event_type FROM temporal.history('activity') WHERE event_id = 10), 'ActivityTaskCancelRequested', 'the activity as well');
 SELECT t.check(how) FROM unnest(ARRAY['sleep', 'signal', 'activity']) how;
 
+-- In the very task that has asked for it: its event is not known yet.
+CREATE FUNCTION shop.rash() RETURNS text LANGUAGE plpgsql AS
+$$
+DECLARE
+	handle bigint := temporal.start_activity('say', 'too late'::text, task_queue => 'nobody');
+BEGIN
+	PERFORM temporal.cancel_handle(handle);
+	PERFORM temporal.await(handle);
+	RETURN 'done all the same';
+EXCEPTION WHEN SQLSTATE 'TF012' THEN
+	RETURN SQLERRM;
+END
+$$;
+SELECT temporal.register_workflow('shop.rash') \g /dev/null
+SELECT is(t.launch('rash'), '"activity \"say\" was canceled"', 'cancelled at once, it does not begin');
+SELECT t.history_is('rash', '1 WF_STARTED, 2 WFT_SCHED, 3 WFT_START, 4 WFT_DONE, 5 ACT_SCHED, 6 WFT_SCHED, 7 WFT_START, 8 WFT_DONE, 9 ACT_CANCEL_REQ, 10 ACT_CANCELED,'
+	' 11 WFT_SCHED, 12 WFT_START, 13 WFT_DONE, 14 WF_COMPLETED', 'another task asks for it');
+SELECT is(temporal.replay('shop.rash', 'rash'), NULL, 'which a replay finds');
+SELECT t.check('rash');
+
 \echo # undo
 
 TRUNCATE shop.log;
