@@ -15,7 +15,9 @@ CREATE TABLE temporal.task (
 	queue text COLLATE "C" NOT NULL,
 	PRIMARY KEY (queue_id, shard, priority, pass, created_at, run_id, event_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500,
-		autovacuum_vacuum_cost_delay = 0);
+		autovacuum_vacuum_cost_delay = 0,
+		-- Claims do not wait for the lock that shortening the table takes.
+		vacuum_truncate = false);
 COMMENT ON TABLE temporal.task IS 'Workflow and activity tasks waiting for a worker.';
 COMMENT ON COLUMN temporal.task.shard IS 'Shard of the workflow id';
 COMMENT ON COLUMN temporal.task.queue_id IS 'Hash of namespace, kind and queue name';

@@ -11,7 +11,9 @@ CREATE TABLE temporal.timer (
 	error text,
 	PRIMARY KEY (shard, fire_at, run_id, kind, event_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500,
-		autovacuum_vacuum_cost_delay = 0);
+		autovacuum_vacuum_cost_delay = 0,
+		-- Claims do not wait for the lock that shortening the table takes.
+		vacuum_truncate = false);
 COMMENT ON TABLE temporal.timer IS 'Deadlines: one row a run, one a pending activity, one for a run to be deleted.';
 COMMENT ON COLUMN temporal.timer.shard IS 'Shard of the workflow id';
 COMMENT ON COLUMN temporal.timer.fire_at IS 'When to look at it';
@@ -34,7 +36,9 @@ CREATE TABLE temporal.outbox (
 	effect bytea NOT NULL,
 	PRIMARY KEY (shard, due_at, run_id, event_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500,
-		autovacuum_vacuum_cost_delay = 0);
+		autovacuum_vacuum_cost_delay = 0,
+		-- Claims do not wait for the lock that shortening the table takes.
+		vacuum_truncate = false);
 COMMENT ON TABLE temporal.outbox IS 'Effects on other workflows, each done by the keeper in a transaction of its own.';
 COMMENT ON COLUMN temporal.outbox.shard IS 'Shard of the workflow id';
 COMMENT ON COLUMN temporal.outbox.due_at IS 'When to try next';
