@@ -387,6 +387,17 @@ async def the_replayer_accepts_our_histories(client):
         await replayer.replay_workflow(await handle.fetch_history())
 
 
+@test
+async def and_those_of_functions_in_the_database(client):
+    replayer = Replayer(
+        workflows=[w.Flow, w.LocalFlow], workflow_runner=UnsandboxedWorkflowRunner()
+    )
+    for workflow, result in (("flow", "one"), ("local_flow", "at last")):
+        handle = await client.start_workflow(workflow, id=name("sql"), task_queue="python")
+        assert await handle.result() == result
+        await replayer.replay_workflow(await handle.fetch_history())
+
+
 async def main():
     client = await Client.connect(os.environ["TEMPORAL_ADDRESS"])
     assert await client.service_client.check_health()

@@ -241,6 +241,40 @@ class Endless:
         await workflow.wait_condition(lambda: False)
 
 
+# Those of functions.sql: they are replayed here, and run there.
+
+
+@workflow.defn(name="flow")
+class Flow:
+    @workflow.run
+    async def run(self) -> str:
+        said = await workflow.execute_activity("say", "one", start_to_close_timeout=SHORT)
+        several = [
+            workflow.start_activity("say", what, start_to_close_timeout=SHORT)
+            for what in ("two", "three", "four")
+        ]
+        await asyncio.gather(*several)
+        await asyncio.sleep(0.01)
+        try:
+            await workflow.execute_activity("refuse", start_to_close_timeout=SHORT)
+        except ActivityError:
+            return await workflow.execute_activity("say", said, start_to_close_timeout=SHORT)
+        return "not refused"
+
+
+@workflow.defn(name="local_flow")
+class LocalFlow:
+    @workflow.run
+    async def run(self) -> str:
+        await workflow.execute_local_activity("say", "one", start_to_close_timeout=SHORT)
+        return await workflow.execute_local_activity(
+            "third_time",
+            start_to_close_timeout=SHORT,
+            local_retry_threshold=timedelta(milliseconds=1),
+            retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=10)),
+        )
+
+
 ACTIVITIES = [
     greet,
     fail_until,
