@@ -170,6 +170,19 @@ run_body(void *arg)
 		local->run.result = core_payloads(payload_from_jsonb(result));
 }
 
+/*
+ * What a process of ours clears away after a call stays until the end of the
+ * pass, and there the next activity would find it: temporary tables must not be.
+ */
+static void
+check_temporary(const LocalRun *local)
+{
+	if (MyBackendType == B_BG_WORKER && (MyXactFlags & XACT_FLAGS_ACCESSEDTEMPNAMESPACE) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_QUERY_CANCELED),
+				 errmsg("activity \"%s\" has used temporary tables", local->handle->name)));
+}
+
 /* Only the pass as a whole was watched. */
 static void
 check_duration(const LocalRun *local)
@@ -310,7 +323,8 @@ local_run_end(Pass *pass)
 }
 
 /*
- * An attempt in the pass; if it fails, that is not tried again between passes.
+ * An attempt in the pass; if it fails, that is not tried again between passes,
+ * unless it may be for what another activity has left in the session.
  *
  * What the error is to Temporal is found out when it is over: that may need a
  * subtransaction, which nobody may begin before this one is rolled back.
@@ -328,7 +342,7 @@ run_attempt(Pass *pass, LocalRun *local)
 
 		MemoryContextSwitchTo(pass->memory);
 		error = CopyErrorData();
-		if (is_attempt_failure(error) && !call_timed_out())
+		if (is_attempt_failure(error) && failure_class(error) != ERROR_BUG && !call_timed_out())
 		{
 			note_end(local);
 			local->error = error;
@@ -350,12 +364,15 @@ run_here(Pass *pass, List *handles)
 	pass->stop = STOP_SPOILT;
 	pass->reason = "an activity has failed";
 	pass->step_subid = GetCurrentSubTransactionId();
+	if (MyBackendType == B_BG_WORKER)
+		MyXactFlags &= ~XACT_FLAGS_ACCESSEDTEMPNAMESPACE;
 	foreach(cell, handles)
 	{
 		LocalRun   *local = local_run_new(pass, lfirst(cell));
 
 		run_attempt(pass, local);
 		check_duration(local);
+		check_temporary(local);
 		runs = lappend(runs, &local->run);
 	}
 	advance(pass, runs);

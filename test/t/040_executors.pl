@@ -100,6 +100,17 @@ like(outcome('call', '"rise"'), qr/permission denied to set role "mighty"/, 'whi
 my $clean = outcome('call', '"left_over"');
 like(outcome('call', '"settle"'), qr/settled/, 'a function leaves things behind');
 is(outcome('call', '"left_over"'), $clean, 'of which the next one finds nothing');
+sql(q{SET ROLE keeper_of_shop;
+	CREATE FUNCTION shop.prepare() RETURNS text LANGUAGE plpgsql AS $$ BEGIN PREPARE once AS SELECT 1; RETURN 'prepared'; END $$;
+	CREATE FUNCTION shop.scratch() RETURNS text LANGUAGE plpgsql AS $$ BEGIN CREATE TEMP TABLE IF NOT EXISTS scratch (a integer);
+		INSERT INTO scratch VALUES (1); RETURN (SELECT count(*) || ' row' FROM scratch); END $$;
+	SELECT temporal.register_activity('shop.' || f, task_queue => 'shop', maximum_attempts => 1) FROM unnest(ARRAY['prepare', 'scratch']) f;
+	CREATE FUNCTION shop.twice(name text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+		RETURN concat_ws(', ', temporal.execute_activity(name, result => name), temporal.execute_activity(name, result => name)); END $$;
+	SELECT temporal.register_workflow('shop.twice', task_queue => 'shop');
+	RESET ROLE;});
+like(outcome('twice', '"prepare"'), qr/"prepared, prepared"/, 'nor does it in the same pass: what cannot be made twice');
+like(outcome('twice', '"scratch"'), qr/"1 row, 1 row"/, 'and what would be found again');
 sql(q{CREATE FUNCTION shop.given() RETURNS text LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION shop.given() OWNER TO keeper_of_shop;
 	SET ROLE keeper_of_shop; SELECT temporal.register_activity('shop.given', task_queue => 'shop', maximum_attempts => 1); RESET ROLE;
 	ALTER FUNCTION shop.given() OWNER TO mighty});
