@@ -173,10 +173,11 @@ SELECT temporal.register_workflow('shop.borrows') \g /dev/null
 SELECT t.launch('borrows', jsonb_build_object('activity', a, 'detail', d), a || n)
 FROM unnest(ARRAY['borrow', 'borrow_by_queue']) a, (VALUES ('other', '{"message": "m", "canceledFailureInfo": {}}'::jsonb),
 	('delay', '{"message": "m", "applicationFailureInfo": {"type": "X", "nextRetryDelay": "-1s"}}'), ('plain', '"plain"')) d(n, d) \g /dev/null
-SELECT t.event_has(a || 'other', 7, '{"failure": {"message": "borrowed", "applicationFailureInfo": {"type": "TF011"},
+SELECT unnest(ARRAY[
+	t.event_has(a || 'other', 7, '{"failure": {"message": "borrowed", "applicationFailureInfo": {"type": "TF011"},
 	"cause": {"message": "m", "canceledFailureInfo": {}}}}', a || ' fails because of a failure that is not its own'),
 	t.event_has(a || 'delay', 7, '{"failure": {"message": "m", "applicationFailureInfo": {"type": "X", "nextRetryDelay": null}}}', a || ' asks for what cannot be'),
-	t.event_has(a || 'plain', 7, '{"failure": {"message": "borrowed", "stackTrace": "PL/pgSQL function shop.borrow(text) line 1 at RAISE", "applicationFailureInfo": {"type": "TF014", "details": ["plain"]}}}', a || ' carries no failure')
+	t.event_has(a || 'plain', 7, '{"failure": {"message": "borrowed", "stackTrace": "PL/pgSQL function shop.borrow(text) line 1 at RAISE", "applicationFailureInfo": {"type": "TF014", "details": ["plain"]}}}', a || ' carries no failure')])
 FROM unnest(ARRAY['borrow', 'borrow_by_queue']) a;
 
 \echo # a block that is rolled back
