@@ -301,15 +301,20 @@ limited_body(void *arg)
 }
 
 ErrorData *
-call_limited(void (*body) (void *arg), void *arg, int64 limit_ms, bool *timed_out_here)
+call_limited(void (*body) (void *arg), void *arg, int64 limit_ms, bool shared,
+			 bool *timed_out_here)
 {
 	Limited		limited = {body, arg};
+	int			patience = LockTimeout;
 	ErrorData  *error;
 
 	busy = true;
+	if (shared && (LockTimeout == 0 || LockTimeout > SHARED_LOCK_TIMEOUT_MS))
+		LockTimeout = SHARED_LOCK_TIMEOUT_MS;
 	start_timers(limit_ms);
 	error = xact_guard(limited_body, &limited);
 	stop_timers(limit_ms);
+	LockTimeout = patience;
 	busy = false;
 	*timed_out_here = error != NULL && timed_out && error->sqlerrcode == ERRCODE_QUERY_CANCELED;
 	if (MyBackendType == B_BG_WORKER)
@@ -320,16 +325,12 @@ call_limited(void (*body) (void *arg), void *arg, int64 limit_ms, bool *timed_ou
 ErrorData *
 call_guarded(Call *call)
 {
-	int			patience = LockTimeout;
 	ErrorData  *error;
 
 	watch_subtransactions();
 	pass_current = call->pass;
 	activity_current = call->activity != NULL ? call : NULL;
-	if (call->shared && (LockTimeout == 0 || LockTimeout > SHARED_LOCK_TIMEOUT_MS))
-		LockTimeout = SHARED_LOCK_TIMEOUT_MS;
-	error = call_limited(call_body, call, call->limit_ms, &call->timed_out);
-	LockTimeout = patience;
+	error = call_limited(call_body, call, call->limit_ms, call->shared, &call->timed_out);
 	pass_current = NULL;
 	activity_current = NULL;
 	if (error != NULL && is_real_cancel(error, call->pass))

@@ -417,7 +417,7 @@ run_guarded(Pass *pass, LocalRun *local, ActivityRun **run)
 
 	if (limit == 0 || limit > guc_pass_timeout)
 		limit = guc_pass_timeout;
-	error = call_limited(run_body, local, pass->limited ? limit : 0, &timed_out);
+	error = call_limited(run_body, local, pass->limited ? limit : 0, pass->shared, &timed_out);
 	*run = &local->run;
 	if (error == NULL)
 		return NULL;

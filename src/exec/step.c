@@ -157,7 +157,7 @@ step_take_guarded(Pass *pass, Step *step)
 	ErrorData  *error;
 	bool		timed_out;
 
-	error = call_limited(take_body, step, STEP_LIMIT_MS, &timed_out);
+	error = call_limited(take_body, step, STEP_LIMIT_MS, pass->shared, &timed_out);
 	if (error != NULL && failure_class(error) >= ERROR_AGAIN && !timed_out)
 	{
 		MemoryContextSwitchTo(caller);

@@ -35,8 +35,8 @@ extern Jsonb *call_activity_here(Call *call);
 /* Where we are: what stands in for it, or the function. */
 extern Jsonb *call_registered(const Registration *registration, const Pb__Payloads *input);
 
-/* The same for code of users that is no registered function. */
-extern ErrorData *call_limited(void (*body) (void *arg), void *arg, int64 limit_ms,
+/* The same for code of users that is no registered function; "shared" as in Call. */
+extern ErrorData *call_limited(void (*body) (void *arg), void *arg, int64 limit_ms, bool shared,
 							   bool *timed_out);
 
 /* Has the call that is under way taken longer than it may? */

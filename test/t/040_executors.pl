@@ -111,6 +111,30 @@ sql(q{SET ROLE keeper_of_shop;
 	RESET ROLE;});
 like(outcome('twice', '"prepare"'), qr/"prepared, prepared"/, 'nor does it in the same pass: what cannot be made twice');
 like(outcome('twice', '"scratch"'), qr/"1 row, 1 row"/, 'and what would be found again');
+
+# Between two calls an activity waits for others no longer than in a pass: so
+# long its transaction holds what was done before it.
+sql(q{SET ROLE keeper_of_shop;
+	CREATE TABLE shop.seat AS SELECT 1 AS a;
+	CREATE FUNCTION shop.sit() RETURNS text LANGUAGE plpgsql AS $$ BEGIN UPDATE shop.seat SET a = a + 1; RETURN 'sat'; END $$;
+	SELECT temporal.register_activity('shop.sit', task_queue => 'shop', start_to_close_timeout => '1 h');
+	CREATE FUNCTION shop.sits() RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+		PERFORM temporal.execute_activity('scratch'); RETURN temporal.execute_activity('sit', result => ''::text); END $$;
+	SELECT temporal.register_workflow('shop.sits', task_queue => 'shop');
+	RESET ROLE;});
+sql(q{ALTER SYSTEM SET temporal.pass_timeout = '1h'});
+$node->reload;
+my $holder = $node->background_psql('postgres');
+$holder->query_safe('BEGIN; LOCK TABLE shop.seat');
+sql(q{SELECT temporal.start_workflow('call', '"who"', 'before ' || i) FROM generate_series(1, 20) i
+	UNION ALL SELECT temporal.start_workflow('sits', NULL, 'sits')});
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 20 FROM temporal.workflows WHERE workflow_id LIKE 'before %' AND status = 'Completed'}),
+	'who waits for a lock does not keep others');
+$holder->query_safe('COMMIT');
+$holder->quit;
+ok($node->poll_query_until('postgres', q{SELECT status = 'Completed' FROM temporal.workflows WHERE workflow_id = 'sits'}), 'and has it in the end');
+sql('ALTER SYSTEM RESET temporal.pass_timeout');
+$node->reload;
 sql(q{CREATE FUNCTION shop.given() RETURNS text LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION shop.given() OWNER TO keeper_of_shop;
 	SET ROLE keeper_of_shop; SELECT temporal.register_activity('shop.given', task_queue => 'shop', maximum_attempts => 1); RESET ROLE;
 	ALTER FUNCTION shop.given() OWNER TO mighty});
