@@ -74,6 +74,12 @@ is_left(const Pass *pass, const Handle *handle)
 	return false;
 }
 
+static void
+leave(Pass *pass, const Handle *handle)
+{
+	pass->left = lappend(pass->left, pstrdup(handle->id));
+}
+
 /* Those that are pending, in the order in which they were started. */
 static List *
 pending_handles(const Pass *pass)
@@ -425,7 +431,7 @@ run_guarded(Pass *pass, LocalRun *local, ActivityRun **run)
 		name_set_add(&slow_activities, local->handle->name);
 	if (timed_out || (failure_class(error) == ERROR_AGAIN && !pass->shared))
 	{
-		pass->left = lappend(pass->left, pstrdup(local->handle->id));
+		leave(pass, local->handle);
 		*run = NULL;
 		return NULL;
 	}
@@ -454,6 +460,9 @@ take_failed(Pass *pass, const Handle *handle)
 /*
  * local_run_guarded -- for a function that has stopped for its activities.
  *
+ * Once that has taken long, the others are left to the task queue: the run is
+ * locked, and other processes may be free.
+ *
  * No other task may be in hand after it: then all that is left to do is to
  * write what happened.  An error says nothing of the activities: try again later.
  */
@@ -463,6 +472,7 @@ local_run_guarded(Pass *pass)
 	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
 	List	   *runs = NIL;
 	ErrorData  *error = NULL;
+	TimestampTz begun = clock_wall_now();
 	ListCell   *cell;
 
 	foreach(cell, pending_handles(pass))
@@ -470,7 +480,9 @@ local_run_guarded(Pass *pass)
 		Handle	   *handle = lfirst(cell);
 		ActivityRun *run = take_failed(pass, handle);
 
-		if (run == NULL)
+		if (run == NULL && pass->limited && clock_wall_now() - begun > STEPWISE_US)
+			leave(pass, handle);
+		else if (run == NULL)
 			error = run_guarded(pass, local_run_new(pass, handle), &run);
 		if (error != NULL)
 			break;

@@ -18,6 +18,12 @@
 #include "utils/elog.h"
 #include "utils/jsonb.h"
 
+/*
+ * How long steps and activities are taken one by one in one task, while others
+ * wait for a process, or for the run.
+ */
+#define STEPWISE_US (50 * 1000)
+
 /* Why a pass ended before its function returned. */
 typedef enum PassStop
 {

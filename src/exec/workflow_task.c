@@ -16,9 +16,6 @@
 #include "service/advance.h"
 #include "store/xact.h"
 
-/* How long steps are taken one by one in one task, while others wait. */
-#define STEPWISE_US (50 * 1000)
-
 /* ---- the history ---- */
 
 /* All events up to the task in hand. */

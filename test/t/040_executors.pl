@@ -255,6 +255,25 @@ ok($node->poll_query_until('postgres', q{SELECT count(*) = 300 FROM temporal.wor
 	'an executor is killed, and all workflows complete');
 is(sql(q{SELECT count(*) = 300 AND count(DISTINCT what) = 300 FROM app.done WHERE what LIKE 'k%'}), 't', 'each has done its work once');
 
+# Several that take longer than a pass may: the first is run by the process that
+# has the workflow, and the others do not wait for it.
+sql(q{
+	CREATE FUNCTION app.doze() RETURNS void LANGUAGE sql AS 'SELECT pg_sleep(0.4)';
+	CREATE FUNCTION app.dozes() RETURNS text LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM temporal.await_all(ARRAY[temporal.start_activity('doze'), temporal.start_activity('doze'),
+			temporal.start_activity('doze'), temporal.start_activity('doze')]);
+		RETURN 'rested';
+	END $$;
+	SELECT temporal.register_activity('app.doze'), temporal.register_workflow('app.dozes');
+	SELECT temporal.start_workflow('dozes', workflow_id => 'dozes');
+});
+is(sql(q{CALL temporal.await_result('dozes', '60 s')}), '"rested"', 'activities that are long together complete');
+is(sql(q{
+	SELECT string_agg(CASE attributes ->> 'requestId' WHEN 'local' THEN 'local' ELSE 'queue' END, ' ' ORDER BY (attributes ->> 'scheduledEventId')::integer)
+	FROM temporal.history('dozes') WHERE event_type = 'ActivityTaskStarted'
+}), 'local queue queue queue', 'all but the first by way of the task queue');
+
 note 'how many there are';
 
 sql(q{
