@@ -39,6 +39,15 @@ static NameSet refused_types = {"temporal types whose runs were refused"};
 
 /* ---- which ---- */
 
+/* May it end sooner than activities that run before it in the same pass? */
+static bool
+is_urgent(const Pb__Duration *timeout)
+{
+	int64		us = proto_duration_us(timeout);
+
+	return us > 0 && us < guc_pass_timeout * INT64CONST(1000);
+}
+
 /* What has a heartbeat timeout is meant to take long. */
 static bool
 fits(const Pass *pass, const Registration *registration,
@@ -46,9 +55,12 @@ fits(const Pass *pass, const Registration *registration,
 {
 	return pass->may_run && registration != NULL &&
 		(registration->transactional || mock_find(registration->name) != NULL) &&
+		GetUserId() == GetSessionUserId() &&
 		strcmp(registration->role_name, GetUserNameFromId(GetUserId(), false)) == 0 &&
 		strcmp(registration->task_queue, attributes->task_queue->name) == 0 &&
 		proto_duration_us(attributes->heartbeat_timeout) == 0 &&
+		!is_urgent(attributes->schedule_to_start_timeout) &&
+		!is_urgent(attributes->schedule_to_close_timeout) &&
 		!name_set_has(&slow_activities, registration->name);
 }
 

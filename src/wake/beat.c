@@ -2,9 +2,10 @@
  * beat.c
  *	  Slots of activities that run in this server.
  *
- * A process takes a slot for its first activity that needs one and keeps it;
- * between two activities the slot is idle.  TemporalBeat guards all slots; the
- * word to stop is atomic, because a signal handler reads it.
+ * A process has a slot while it runs an activity that needs one.  What a slot
+ * tells of stays when it is given back, until another activity takes it.
+ * TemporalBeat guards all slots; the word to stop is atomic, because a signal
+ * handler reads it.
  */
 #include "postgres.h"
 
@@ -40,14 +41,22 @@ set_running(BeatSlot *slot, bool running)
 	pg_atomic_fetch_add_u32(&wake_shared.beats->running, running ? 1 : -1);
 }
 
-/* What the slot tells of stays: somebody may want to know it. */
 static void
-leave_slot(int code, Datum arg)
+leave_slot(void)
 {
+	if (my_slot == NULL)
+		return;
 	lock_exclusive();
 	set_running(my_slot, false);
 	my_slot->proc = -1;
 	unlock();
+	my_slot = NULL;
+}
+
+static void
+at_exit(int code, Datum arg)
+{
+	leave_slot();
 }
 
 /* A free slot, if possible one that tells of nothing. */
@@ -73,12 +82,15 @@ free_slot(void)
 bool
 beat_begin(const BeatAttempt *attempt)
 {
-	bool first = my_slot == NULL;
+	static bool registered = false;
 
 	if (!wake_available())
 		return false;
+	if (!registered)
+		on_shmem_exit(at_exit, (Datum) 0);
+	registered = true;
 	lock_exclusive();
-	if (first)
+	if (my_slot == NULL)
 		my_slot = free_slot();
 	if (my_slot != NULL)
 	{
@@ -91,8 +103,6 @@ beat_begin(const BeatAttempt *attempt)
 		set_running(my_slot, true);
 	}
 	unlock();
-	if (first && my_slot != NULL)
-		on_shmem_exit(leave_slot, (Datum) 0);
 	return my_slot != NULL;
 }
 
@@ -118,9 +128,7 @@ beat_stop(void)
 void
 beat_end(void)
 {
-	lock_exclusive();
-	set_running(my_slot, false);
-	unlock();
+	leave_slot();
 }
 
 /* ---- others ---- */
