@@ -423,7 +423,8 @@ def idle_connections_cost_little():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     count = min(10000, hard // 2 - 200)
     peaks = []
-    for _ in range(2):
+    # Memory that is free lies between what is not, so it grows for some rounds.
+    for _ in range(4):
         idle = [greet() for _ in range(count)]
         becomes(lambda: connections() >= count)
         with Client() as client:
@@ -435,8 +436,8 @@ def idle_connections_cost_little():
         for connection in idle:
             connection.close()
         becomes(lambda: connections() < 10)
-    print(f"# {count} connections: {peaks[0]} kB, the second time {peaks[1]} kB")
-    assert peaks[0] < 40 * count + 50000 and peaks[1] < peaks[0] * 1.4, peaks
+    print(f"# {count} connections, kB: {peaks}")
+    assert max(peaks) < 40 * count + 50000 and peaks[3] < peaks[1] * 1.4, peaks
     server_is_well()
 
 
