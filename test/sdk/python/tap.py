@@ -37,7 +37,7 @@ async def main(*args):
             failed += 1
             print(f"not ok {number} - {name}", flush=True)
             for line in traceback.format_exc().splitlines():
-                print(f"# {line}", flush=True)
+                print(f"# {line}", file=sys.stderr, flush=True)
         if time.monotonic() - began > SLOW:
             print(f"# took {time.monotonic() - began:.1f} s", flush=True)
     return 1 if failed else 0
