@@ -28,7 +28,6 @@
 #include "proto/payload.h"
 #include "proto/wire.h"
 #include "service/advance.h"
-#include "utils/memutils.h"
 
 /* How many activities are run in one workflow task: in a pass, one by one. */
 #define MAX_RUNS 10000

@@ -67,12 +67,6 @@ advance_new(const ServiceCall *call, ExecutionState *state, const char *queue,
 	return advance;
 }
 
-const ExecutionState *
-advance_state(const Advance *advance)
-{
-	return advance->transition->state;
-}
-
 static void
 restart_body(ServiceCall *call, void *arg)
 {

@@ -27,7 +27,6 @@ typedef struct ActivityRun
  */
 extern Advance *advance_new(const ServiceCall *call, ExecutionState *state, const char *queue,
 							const char *identity);
-extern const ExecutionState *advance_state(const Advance *advance);
 
 /* Back to where the poll left it. */
 extern void service_advance_restart(Advance *advance);
