@@ -260,10 +260,14 @@ static void
 call_body(void *arg)
 {
 	Call	   *call = arg;
+	int			settings = NewGUCNestLevel();
 
 	if (call->pass != NULL && !call->registration->direct_sql)
 		XactReadOnly = true;	/* until the end of the subtransaction */
+	if (call->pass != NULL)
+		call->pass->settings = settings;
 	call->result = call_registered(call->registration, call->input);
+	AtEOXact_GUC(false, settings);
 	/* A function may have caught what should have ended it. */
 	if (call->pass != NULL)
 		pass_check_stop(call->pass);

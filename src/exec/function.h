@@ -23,6 +23,10 @@ extern Oid	function_find(const Registration *registration);
 extern void function_use_search_path(const char *path);
 extern Jsonb *function_call(Oid function, const Pb__Payloads *input);
 
+/* ---- settings.c ---- */
+
+extern bool settings_changed(int level);
+
 /* ---- value.c ---- */
 
 /* As to_jsonb(); NULL for SQL NULL. */

@@ -415,6 +415,7 @@ local_run_all(Pass *pass)
 	if (pass->stepwise)
 		pass_stop(pass, STOP_ACTIVITIES,
 				  psprintf("activity %s", ((const Handle *) linitial(handles))->name));
+	pass_check_settings(pass);
 	run_here(pass, handles);
 	return true;
 }

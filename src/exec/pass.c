@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "exec/function.h"
 #include "exec/local_run.h"
 #include "exec/marker.h"
 #include "proto/wire.h"
@@ -253,6 +254,14 @@ pass_check_stop(const Pass *pass)
 {
 	if (pass->stop != STOP_NONE)
 		raise_stop(pass);
+}
+
+/* pass_check_settings -- if not, everything is done between passes. */
+void
+pass_check_settings(Pass *pass)
+{
+	if (settings_changed(pass->settings))
+		pass_stop(pass, STOP_SPOILT, "settings were changed");
 }
 
 const Registration *

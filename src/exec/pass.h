@@ -112,6 +112,7 @@ typedef struct Pass
 	const Pb__PollWorkflowTaskQueueResponse *polled;	/* the task as it was taken */
 	const char *identity;		/* who took it */
 	const char *search_path;	/* of the session, whatever the function sets */
+	int			settings;		/* the level that is the function's own */
 	bool		limited;		/* may take only so long */
 	PassTask   *tasks;
 	int			n_tasks;
@@ -218,6 +219,9 @@ typedef bool (*PassCondition) (Pass *pass, void *arg);
 typedef void (*PassAbandon) (Pass *pass, void *arg);
 extern void pass_wait(Pass *pass, PassCondition done, PassAbandon abandon, void *arg,
 					  const char *reason);
+
+/* For what is to be run in the midst of it: are settings there as in the session? */
+extern void pass_check_settings(Pass *pass);
 
 /* The function has returned: the history must agree with "closing". */
 extern void pass_close(Pass *pass, Pb__Command *closing);

@@ -150,6 +150,8 @@ take(Pass *pass, Step *step)
 		pass->wanted = step;
 		pass_stop(pass, STOP_STEP, psprintf("step %s", step->name));
 	}
+	if (step->query == NULL)
+		pass_check_settings(pass);
 	take_here(pass, step);
 	return step;
 }

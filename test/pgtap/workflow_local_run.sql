@@ -294,6 +294,31 @@ SELECT is(t.outcome('narrow ' || pause)::jsonb, jsonb_build_object('activity', c
 	'search_path in a pass with ' || CASE WHEN pause THEN 'a' ELSE 'no' END || ' pause')
 	FROM (VALUES (false), (true)) p (pause);
 
+\echo # other settings
+
+CREATE FUNCTION shop.settings() RETURNS text LANGUAGE plpgsql AS
+$$ BEGIN RETURN concat_ws(' ', current_setting('DateStyle'), current_setting('role'), current_setting('shop.tenant', true)); END $$;
+SELECT temporal.register_activity('shop.settings') \g /dev/null
+CREATE FUNCTION shop.settings_of_all() RETURNS text LANGUAGE plpgsql AS
+$$
+BEGIN
+	RETURN concat_ws(', ', temporal.execute_activity('settings', result => ''::text),
+		temporal.execute_local_activity('settings', result => ''::text));
+END
+$$;
+CREATE FUNCTION shop.set_by_clause() RETURNS text LANGUAGE plpgsql SET DateStyle = german AS $$ BEGIN RETURN shop.settings_of_all(); END $$;
+CREATE FUNCTION shop.set_by_body(setting jsonb) RETURNS text LANGUAGE plpgsql AS
+$$ BEGIN PERFORM set_config(setting ->> 0, setting ->> 1, true); RETURN shop.settings_of_all(); END $$;
+CREATE FUNCTION shop.set_by_another() RETURNS text LANGUAGE sql AS $$ SELECT shop.set_by_clause() $$;
+CREATE FUNCTION shop.set_before() RETURNS text LANGUAGE plpgsql AS
+$$ BEGIN PERFORM shop.set_by_clause(); RETURN shop.settings_of_all(); END $$;
+SELECT temporal.register_workflow('shop.' || name) FROM unnest(ARRAY['set_by_clause', 'set_by_body', 'set_by_another', 'set_before']) name \g /dev/null
+SET LOCAL shop.tenant = 'outer';
+SELECT is(t.launch(type, input, type || row_number() OVER ()), format('"%1$s, %1$s"', shop.settings()), 'activities do not find what is ' || type || coalesce(input::text, '')) FROM (VALUES
+	('set_by_clause', NULL::jsonb), ('set_by_another', NULL), ('set_before', NULL),
+	('set_by_body', '["DateStyle", "german"]'), ('set_by_body', '["shop.tenant", "inner"]'),
+	('set_by_body', jsonb_build_array('role', current_user))) s (type, input);
+
 \echo # errors that say they are failures
 
 CREATE FUNCTION shop.claims(detail text) RETURNS void LANGUAGE plpgsql AS
