@@ -109,6 +109,30 @@ pending_handles(const Pass *pass)
 	return handles;
 }
 
+/* When something of the run is due that others must see to; 0: never. */
+static TimestampTz
+next_due(const Pass *pass)
+{
+	TimestampTz due = pass->expires;
+	ListCell   *cell;
+
+	foreach(cell, pass->handles)
+	{
+		const Handle *handle = lfirst(cell);
+
+		if (handle->kind == HANDLE_TIMER && handle->outcome == NULL && !handle->cancelled &&
+			(due == 0 || handle->due < due))
+			due = handle->due;
+	}
+	return due;
+}
+
+static bool
+is_late(TimestampTz due)
+{
+	return due != 0 && due <= clock_now();
+}
+
 /* Has the task in hand done enough? */
 static bool
 is_full(const Pass *pass)
@@ -376,6 +400,7 @@ run_here(Pass *pass, List *handles)
 {
 	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
 	List	   *runs = NIL;
+	TimestampTz due = next_due(pass);
 	ListCell   *cell;
 
 	pass->stop = STOP_SPOILT;
@@ -385,8 +410,14 @@ run_here(Pass *pass, List *handles)
 		MyXactFlags &= ~XACT_FLAGS_ACCESSEDTEMPNAMESPACE;
 	foreach(cell, handles)
 	{
-		LocalRun   *local = local_run_new(pass, lfirst(cell));
+		LocalRun   *local;
 
+		if (runs != NIL && is_late(due))
+		{
+			leave(pass, lfirst(cell));
+			continue;
+		}
+		local = local_run_new(pass, lfirst(cell));
 		run_attempt(pass, local);
 		check_duration(local);
 		check_temporary(local);
@@ -407,7 +438,7 @@ local_run_all(Pass *pass)
 {
 	List	   *handles;
 
-	if (!pass->may_run || !pass_is_live(pass) || is_full(pass))
+	if (!pass->may_run || !pass_is_live(pass) || is_full(pass) || is_late(next_due(pass)))
 		return false;
 	handles = pending_handles(pass);
 	if (handles == NIL)
@@ -469,11 +500,17 @@ take_failed(Pass *pass, const Handle *handle)
 	return &failed->run;
 }
 
+static bool
+is_slow(const Pass *pass, TimestampTz begun)
+{
+	return pass->limited && clock_wall_now() - begun > STEPWISE_US;
+}
+
 /*
  * local_run_guarded -- for a function that has stopped for its activities.
  *
- * Once that has taken long, the others are left to the task queue: the run is
- * locked, and other processes may be free.
+ * Once that has taken long, or a timer of the run is due, the others are left to
+ * the task queue: the run is locked, and other processes may be free.
  *
  * No other task may be in hand after it: then all that is left to do is to
  * write what happened.  An error says nothing of the activities: try again later.
@@ -485,6 +522,7 @@ local_run_guarded(Pass *pass)
 	List	   *runs = NIL;
 	ErrorData  *error = NULL;
 	TimestampTz begun = clock_wall_now();
+	TimestampTz due = next_due(pass);
 	ListCell   *cell;
 
 	foreach(cell, pending_handles(pass))
@@ -492,7 +530,7 @@ local_run_guarded(Pass *pass)
 		Handle	   *handle = lfirst(cell);
 		ActivityRun *run = take_failed(pass, handle);
 
-		if (run == NULL && pass->limited && clock_wall_now() - begun > STEPWISE_US)
+		if (run == NULL && (is_late(due) || is_slow(pass, begun)))
 			leave(pass, handle);
 		else if (run == NULL)
 			error = run_guarded(pass, local_run_new(pass, handle), &run);

@@ -151,6 +151,7 @@ typedef struct Pass
 	List	   *left;			/* of char *: ids of those that are left to the task queue */
 	bool		shared;			/* the transaction holds the locks of others, too */
 	struct Advance *advance;	/* NULL: tasks are answered by calls */
+	TimestampTz expires;		/* the run does; 0: never */
 	int			polled_events;	/* how many events and tasks there were then */
 	int			polled_tasks;
 

@@ -66,6 +66,7 @@ task_pass(const Task *task)
 	pass->shared = task->shared;
 	pass->advance = task->advance;
 	pass->may_run = pass->advance != NULL;
+	pass->expires = pass->may_run ? service_advance_expiration(pass->advance) : 0;
 	return pass;
 }
 

@@ -67,6 +67,12 @@ advance_new(const ServiceCall *call, ExecutionState *state, const char *queue,
 	return advance;
 }
 
+TimestampTz
+service_advance_expiration(const Advance *advance)
+{
+	return advance->transition->state->info->run_expiration;
+}
+
 static void
 restart_body(ServiceCall *call, void *arg)
 {

@@ -28,6 +28,9 @@ typedef struct ActivityRun
 extern Advance *advance_new(const ServiceCall *call, ExecutionState *state, const char *queue,
 							const char *identity);
 
+/* When the time of the run is over; 0: never. */
+extern TimestampTz service_advance_expiration(const Advance *advance);
+
 /* Back to where the poll left it. */
 extern void service_advance_restart(Advance *advance);
 

@@ -224,16 +224,18 @@ service_poll_workflow_task_queue(ServiceCall *call, const void *message)
 	return answer != NULL ? answer : proto_new(&pb__poll_workflow_task_queue_response__descriptor);
 }
 
+/* What is too late to begin is about to be timed out. */
 static bool
-activity_offer_is_good(const PendingActivity *activity, const TaskRow *task)
+activity_offer_is_good(const PendingActivity *activity, const TaskRow *task, TimestampTz now)
 {
 	return !activity->state->started && activity->state->pause == NULL &&
-		activity->state->stamp == task->stamp;
+		activity->state->stamp == task->stamp && !core_activity_has_timeouts(activity, now);
 }
 
 /* The activity's attempt, locked, as for take_workflow_offer(). */
 static PendingActivity *
-take_activity_offer(const TaskRow *task, ExecutionState **state, bool *obsolete)
+take_activity_offer(const ServiceCall *call, const TaskRow *task, ExecutionState **state,
+					bool *obsolete)
 {
 	PendingActivity *activity;
 
@@ -245,14 +247,14 @@ take_activity_offer(const TaskRow *task, ExecutionState **state, bool *obsolete)
 		return NULL;
 	}
 	activity = store_load_activity(*state, task->event_id, LOCK_NONE);
-	if (activity == NULL || !activity_offer_is_good(activity, task))
+	if (activity == NULL || !activity_offer_is_good(activity, task, call->now))
 		return NULL;
 	*obsolete = false;
 	if (claim_is_lost(task, activity->state->attempt))
 		return NULL;
 	(*state)->activities = NIL;
 	activity = store_load_activity(*state, task->event_id, LOCK_SKIP);
-	*obsolete = activity != NULL && !activity_offer_is_good(activity, task);
+	*obsolete = activity != NULL && !activity_offer_is_good(activity, task, call->now);
 	return *obsolete ? NULL : activity;
 }
 
@@ -278,7 +280,7 @@ poll_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request
 			TaskRow    *task = lfirst(cell);
 			bool		obsolete;
 			ExecutionState *state;
-			PendingActivity *activity = take_activity_offer(task, &state, &obsolete);
+			PendingActivity *activity = take_activity_offer(call, task, &state, &obsolete);
 			Transition *transition;
 			SessionId	self = session_self();
 
@@ -336,14 +338,14 @@ typedef struct Look
 
 /* Would a poll take the offer, or at least clear it away? */
 static bool
-can_take(int kind, const TaskRow *task)
+can_take(const ServiceCall *call, int kind, const TaskRow *task)
 {
 	ExecutionState *state;
 	bool		obsolete;
 
 	if (kind == QUEUE_TYPE(WORKFLOW))
 		return take_workflow_offer(task, &obsolete) != NULL || obsolete;
-	return take_activity_offer(task, &state, &obsolete) != NULL || obsolete;
+	return take_activity_offer(call, task, &state, &obsolete) != NULL || obsolete;
 }
 
 /* Locks what a poll would lock. */
@@ -361,7 +363,7 @@ queue_content(ServiceCall *call, const Look *look)
 
 		tasks = store_peek_tasks(namespace_id, look->kind, look->queue, limit, bound);
 		foreach(cell, tasks)
-			if (can_take(look->kind, lfirst(cell)))
+			if (can_take(call, look->kind, lfirst(cell)))
 				return QUEUE_READY;
 	} while (look_further(tasks, false, &limit));
 	return store_oldest_task(namespace_id, look->kind, look->queue, bound) != 0 ?

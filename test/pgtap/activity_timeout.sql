@@ -74,6 +74,17 @@ SELECT t.event_has('s2s', 6, '{"retryState": "RETRY_STATE_TIMEOUT", "startedEven
 	'schedule-to-start is not retried');
 SELECT t.check('s2s');
 
+-- What is too late to begin is not begun, though its timer has not fired yet.
+SELECT t.run('late', t.schedule_activity('a', '{"schedule_to_start_timeout": "1s"}')
+	|| t.schedule_activity('b', '{"schedule_to_close_timeout": "1s"}') || t.schedule_activity('c'));
+SELECT t.move_clock('1s');
+SELECT t.has(t.poll_activity('late'), '{"activityId": "c"}', 'attempts whose time is over are not handed out');
+SELECT is(t.poll_activity('late'), '{}', 'nor later');
+SELECT t.tick();
+SELECT t.history_is('late', 'P, 5 ACT_SCHED, 6 ACT_SCHED, 7 ACT_SCHED, 8 ACT_TIMEOUT, 9 ACT_TIMEOUT, 10 WFT_SCHED',
+	'they time out');
+SELECT t.check('late');
+
 -- Types of timeouts can be excluded from retries.
 SELECT t.run('named', t.schedule_activity('a', '{"start_to_close_timeout": "1s",
 	"retry_policy": {"non_retryable_error_types": ["TemporalTimeout:StartToClose"]}}')

@@ -319,6 +319,32 @@ SELECT is(t.launch(type, input, type || row_number() OVER ()), format('"%1$s, %1
 	('set_by_body', '["DateStyle", "german"]'), ('set_by_body', '["shop.tenant", "inner"]'),
 	('set_by_body', jsonb_build_array('role', current_user))) s (type, input);
 
+\echo # something else is due meanwhile
+
+CREATE FUNCTION shop.slow() RETURNS void LANGUAGE sql AS $$ SELECT pg_sleep(0.1) $$;
+SELECT temporal.register_activity('shop.slow') \g /dev/null
+CREATE FUNCTION shop.slowly() RETURNS void LANGUAGE plpgsql AS $$ BEGIN FOR i IN 1 .. 4 LOOP PERFORM temporal.execute_activity('slow'); END LOOP; END $$;
+CREATE FUNCTION shop.times() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM temporal.start_timer('0.15 s'); PERFORM shop.slowly(); END $$;
+CREATE FUNCTION shop.times_all() RETURNS void LANGUAGE plpgsql AS
+$$
+DECLARE
+	handles bigint[];
+BEGIN
+	PERFORM temporal.start_timer('0.15 s');
+	FOR i IN 1 .. 4 LOOP handles := handles || temporal.start_activity('slow'); END LOOP;
+	PERFORM temporal.await_all(handles);
+END
+$$;
+SELECT temporal.register_workflow('shop.' || name) FROM unnest(ARRAY['slowly', 'times', 'times_all']) name \g /dev/null
+SELECT is(t.launch('slowly'), 'NULL', 'activities take a while');
+SELECT is(t.ways('slowly'), 'local, local, local, local', 'and nothing else is due');
+SELECT t.launch('times'), t.launch('times_all') \g /dev/null
+SELECT matches(t.ways(w), 'queue$', 'when a timer is due, others may be next: ' || w) FROM unnest(ARRAY['times', 'times_all']) w;
+SELECT t.check(w) FROM unnest(ARRAY['times', 'times_all']) w;
+SELECT temporal.start_workflow('slowly', workflow_id => 'timed out', run_timeout => '0.25 s'), temporal.tick() \g /dev/null
+SELECT matches(t.ways('timed out'), 'queue$', 'so it is when the time of the run is over');
+SELECT t.check('timed out');
+
 \echo # errors that say they are failures
 
 CREATE FUNCTION shop.claims(detail text) RETURNS void LANGUAGE plpgsql AS
