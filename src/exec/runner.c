@@ -84,6 +84,9 @@ put_back(Job *job, const ErrorData *error)
 			 errmsg("task of queue \"%s\" was put back: %s", job->task.queue->name,
 					error->message)));
 	job->outcome = RUN_LATER;
+	if (!job->batch->timed && job->task.offer != NULL)
+		job->batch->passed_over = lappend(job->batch->passed_over,
+										  unconstify(TaskRow *, job->task.offer));
 }
 
 RunOutcome
@@ -96,6 +99,7 @@ runner_do_task(const ServiceQueue *queue, Batch *batch)
 	job.task.queue = queue;
 	job.task.timed = batch->timed;
 	job.task.shared = batch->timed && batch->done > 0;
+	job.task.passed_over = batch->passed_over;
 	job.task.identity = GetUserNameFromId(GetUserId(), false);
 	error = xact_guard(do_job, &job);
 	/* With more care this time: see workflow_task.c. */

@@ -90,6 +90,7 @@ invoke(void *arg)
 		call.waiting_for = to->task->waiting_for;
 		call.waiting_at = to->task->waiting_at;
 		call.answers_at_once = !to->task->apart;
+		call.passed_over = to->task->passed_over;
 	}
 	to->response = service_call(&call, service_find_method(to->method), to->request);
 	if (call.refusal_sqlstate != 0)
@@ -98,6 +99,7 @@ invoke(void *arg)
 	{
 		to->task->held = call.tasks_held;
 		to->task->advance = call.advance;
+		to->task->offer = call.offer;
 	}
 }
 

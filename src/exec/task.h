@@ -68,6 +68,8 @@ typedef struct Task
 	struct Advance *advance;	/* of a workflow task, unless its taking is committed */
 	Pb__PollActivityTaskQueueResponse *activity;
 	bool		held;			/* there is none to take, but others hold some */
+	const List *passed_over;	/* of TaskRow: not to be taken */
+	const TaskRow *offer;		/* the one that was */
 	const char *waiting_for;	/* of an answer; NULL: nothing */
 	const char *waiting_at;
 	bool		collided;		/* its function must be tried again, though it was alone */

@@ -34,7 +34,10 @@ check_idle(const char *name)
 
 /* ---- tick ---- */
 
-/* Takes turns, so that no queue waits for another to become empty. */
+/*
+ * Takes turns, so that no queue waits for another to become empty; and a task
+ * that cannot be done now is in the way of no other.
+ */
 static int
 do_tasks(List *queues, int max_items)
 {
@@ -49,12 +52,13 @@ do_tasks(List *queues, int max_items)
 		foreach(cell, queues)
 		{
 			RunOutcome	outcome = RUN_NOTHING;
+			int			passed_over = list_length(batch.passed_over);
 
-			if (batch.done < max_items)
+			if (batch.done + passed_over < max_items)
 				outcome = runner_do_task(lfirst(cell), &batch);
-			if (outcome == RUN_DONE)
+			if (outcome == RUN_DONE || list_length(batch.passed_over) > passed_over)
 				progress = true;
-			if (outcome == RUN_LATER)
+			else if (outcome == RUN_LATER)
 				queues = foreach_delete_current(queues, cell);
 		}
 	} while (progress);

@@ -85,6 +85,22 @@ look_further(const List *tasks, bool dropped, int *limit)
 	return true;
 }
 
+static bool
+is_passed_over(const ServiceCall *call, const TaskRow *task)
+{
+	ListCell   *cell;
+
+	foreach(cell, call->passed_over)
+	{
+		const TaskRow *other = lfirst(cell);
+
+		if (other->event_id == task->event_id && other->stamp == task->stamp &&
+			memcmp(&other->key.run_id, &task->key.run_id, UUID_LEN) == 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Once the run is no longer sticky, a worker that polls its own queue must not
  * take the task: it would miss what it has forgotten.  The task waits for its
@@ -167,9 +183,12 @@ poll_workflow(ServiceCall *call, const Pb__PollWorkflowTaskQueueRequest *request
 		{
 			TaskRow    *task = lfirst(cell);
 			bool		obsolete;
-			ExecutionState *state = take_workflow_offer(task, &obsolete);
+			ExecutionState *state;
 			ProtobufCMessage *answer;
 
+			if (is_passed_over(call, task))
+				continue;
+			state = take_workflow_offer(task, &obsolete);
 			if (obsolete)
 			{
 				store_drop_task(task);
@@ -188,6 +207,7 @@ poll_workflow(ServiceCall *call, const Pb__PollWorkflowTaskQueueRequest *request
 				continue;
 			}
 			note_claim(task, 0);
+			call->offer = task;
 			end_claim(call, QUEUE_TYPE(WORKFLOW), queue, bound, true);
 			return answer;
 		}
@@ -280,10 +300,13 @@ poll_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request
 			TaskRow    *task = lfirst(cell);
 			bool		obsolete;
 			ExecutionState *state;
-			PendingActivity *activity = take_activity_offer(call, task, &state, &obsolete);
+			PendingActivity *activity;
 			Transition *transition;
 			SessionId	self = session_self();
 
+			if (is_passed_over(call, task))
+				continue;
+			activity = take_activity_offer(call, task, &state, &obsolete);
 			if (obsolete)
 			{
 				store_drop_task(task);
@@ -299,6 +322,7 @@ poll_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request
 				core_bind_activity(transition, activity, &self);
 			store_commit_activity(transition, activity);
 			note_claim(task, activity->state->attempt);
+			call->offer = task;
 			end_claim(call, QUEUE_TYPE(ACTIVITY), queue, bound, true);
 			return &answer_activity_task(call, state, activity)->base;
 		}

@@ -375,13 +375,26 @@ SELECT is(t.launch('dispatched'), '["a 1", "b 1"]', 'activities of the same role
 SELECT is(t.ways('dispatched'), 'local, queue', 'are run here if it is that of their registration');
 SELECT t.check('dispatched');
 
-\echo # stand-ins
+\echo # what cannot be done here
 
 CREATE FUNCTION shop.outside(n integer) RETURNS integer LANGUAGE sql AS 'SELECT n';
+CREATE FUNCTION shop.collides() RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not now' USING errcode = 'serialization_failure'; END $$;
 SELECT temporal.register_activity('shop.outside', transactional => false),
-	temporal.mock_activity('outside', '7') \g /dev/null
+	temporal.register_activity('shop.collides', heartbeat_timeout => '1 min') \g /dev/null
 CREATE FUNCTION shop.mocked() RETURNS integer LANGUAGE sql AS $$ SELECT temporal.execute_activity('outside', 1)::integer $$;
-SELECT temporal.register_workflow('shop.mocked') \g /dev/null
+CREATE FUNCTION shop.collider() RETURNS text LANGUAGE sql AS $$ SELECT temporal.execute_activity('collides')::text $$;
+CREATE FUNCTION shop.collides_itself() RETURNS text LANGUAGE sql AS $$ SELECT shop.collides()::text $$;
+CREATE FUNCTION shop.behind() RETURNS text LANGUAGE sql AS $$ SELECT temporal.execute_activity('beating', 'a'::text)::text $$;
+SELECT temporal.register_workflow('shop.' || name) FROM unnest(ARRAY['mocked', 'collider', 'collides_itself', 'behind']) name \g /dev/null
+SELECT temporal.start_workflow(w, workflow_id => 'before ' || w) FROM unnest(ARRAY['collides_itself', 'mocked', 'collider', 'behind']) w \g /dev/null
+SELECT temporal.tick() \g /dev/null
+SELECT is(t.outcome('before behind'), '"\"a 1\""', 'what cannot be done is in the way of nothing behind it');
+SELECT is(t.pending_activity('before ' || w, '1') ->> 'attempt', '1', w || ' is no attempt that has failed') FROM unnest(ARRAY['mocked', 'collider']) w;
+SELECT temporal.terminate_workflow('before ' || w) FROM unnest(ARRAY['collides_itself', 'collider']) w \g /dev/null
+
+\echo # stand-ins
+
+SELECT temporal.mock_activity('outside', '7') \g /dev/null
 SELECT is(t.launch('mocked'), '7', 'a stand-in is run at once');
 
 SELECT * FROM finish();
