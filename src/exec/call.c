@@ -140,7 +140,6 @@ static void
 start_timers(int64 limit_ms)
 {
 	timed_out = stopped = false;
-	make_timers();
 	if (limit_ms > 0)
 		start_timer_every(limit_timer, (int) Min(limit_ms, INT_MAX));
 	if (activity_current != NULL && heartbeat_listens())
@@ -310,16 +309,24 @@ call_limited(void (*body) (void *arg), void *arg, int64 limit_ms, bool shared,
 {
 	Limited		limited = {body, arg};
 	int			patience = LockTimeout;
-	ErrorData  *error;
+	ErrorData  *volatile error = NULL;
 
-	busy = true;
-	if (shared && (LockTimeout == 0 || LockTimeout > SHARED_LOCK_TIMEOUT_MS))
-		LockTimeout = SHARED_LOCK_TIMEOUT_MS;
-	start_timers(limit_ms);
-	error = xact_guard(limited_body, &limited);
-	stop_timers(limit_ms);
-	LockTimeout = patience;
-	busy = false;
+	make_timers();
+	PG_TRY();
+	{
+		busy = true;
+		if (shared && (LockTimeout == 0 || LockTimeout > SHARED_LOCK_TIMEOUT_MS))
+			LockTimeout = SHARED_LOCK_TIMEOUT_MS;
+		start_timers(limit_ms);
+		error = xact_guard(limited_body, &limited);
+	}
+	PG_FINALLY();
+	{
+		stop_timers(limit_ms);
+		LockTimeout = patience;
+		busy = false;
+	}
+	PG_END_TRY();
 	*timed_out_here = error != NULL && timed_out && error->sqlerrcode == ERRCODE_QUERY_CANCELED;
 	if (MyBackendType == B_BG_WORKER)
 		discard_session();
@@ -329,14 +336,21 @@ call_limited(void (*body) (void *arg), void *arg, int64 limit_ms, bool shared,
 ErrorData *
 call_guarded(Call *call)
 {
-	ErrorData  *error;
+	ErrorData  *volatile error = NULL;
 
 	watch_subtransactions();
-	pass_current = call->pass;
-	activity_current = call->activity != NULL ? call : NULL;
-	error = call_limited(call_body, call, call->limit_ms, call->shared, &call->timed_out);
-	pass_current = NULL;
-	activity_current = NULL;
+	PG_TRY();
+	{
+		pass_current = call->pass;
+		activity_current = call->activity != NULL ? call : NULL;
+		error = call_limited(call_body, call, call->limit_ms, call->shared, &call->timed_out);
+	}
+	PG_FINALLY();
+	{
+		pass_current = NULL;
+		activity_current = NULL;
+	}
+	PG_END_TRY();
 	if (error != NULL && is_real_cancel(error, call->pass))
 		ReThrowError(error);
 	if (call->pass != NULL && call->pass->stop != STOP_NONE)
