@@ -333,10 +333,7 @@ fail_body(void *arg)
 {
 	const Failing *to = arg;
 
-	if (to->failure != NULL)
-		service_advance_fail(to->task->advance, to->task->identity, to->cause, to->failure);
-	else
-		service_advance_end(to->task->advance, NULL, NULL, NULL);
+	service_advance_fail(to->task->advance, to->task->identity, to->cause, to->failure);
 }
 
 /*
@@ -347,9 +344,10 @@ fail_body(void *arg)
 void
 local_run_fail(const Task *task, const Pass *pass, int cause, const Pb__Failure *failure)
 {
-	bool		first = task->workflow->attempt <= 1 || (pass != NULL && pass->runs > 0);
-
-	task_patiently(fail_body, &(Failing) {task, cause, first ? failure : NULL});
+	if (task->workflow->attempt <= 1 || (pass != NULL && pass->runs > 0))
+		task_patiently(fail_body, &(Failing) {task, cause, failure});
+	else
+		task_keep(task);
 }
 
 /* local_run_end -- the task in hand is answered, and everything written. */

@@ -69,7 +69,10 @@ do_job(void *arg)
 	if (job->outcome == RUN_DONE)
 		task_do(&job->task);
 	else
+	{
 		task_keep(&job->task);
+		job->task.advance = NULL;
+	}
 }
 
 /* It is as if it had not been taken: not an attempt that has failed. */

@@ -29,16 +29,14 @@ task_do(Task *task)
 static void
 write_taken(void *arg)
 {
-	service_advance_end(((Task *) arg)->advance, NULL, NULL, NULL);
+	service_advance_end(arg, NULL, NULL, NULL);
 }
 
 void
-task_keep(Task *task)
+task_keep(const Task *task)
 {
-	if (task->advance == NULL)
-		return;
-	task_patiently(write_taken, task);
-	task->advance = NULL;
+	if (task->advance != NULL)
+		task_patiently(write_taken, task->advance);
 }
 
 void

@@ -97,8 +97,8 @@ extern Pb__Command *workflow_end_command(const Pass *pass, const ErrorData *erro
 
 extern bool task_take(Task *task);
 
-/* It will be done in another transaction: that it was taken is written. */
-extern void task_keep(Task *task);
+/* It is done in another transaction, or not at all: that it was taken is written. */
+extern void task_keep(const Task *task);
 extern void task_do(Task *task);
 extern void task_fail(const Task *task, const ErrorData *error);
 
