@@ -9,9 +9,9 @@
 #include "service/service.h"
 #include "utils/jsonb.h"
 
-/* client.c: false while the workflow is running; *run_id is the run then. */
-extern bool api_fetch_result(const Pb__WorkflowExecution *execution, const char *namespace_name,
-							 Jsonb **result, char **run_id);
+/* client.c: false while the workflow is running. */
+extern bool api_fetch_result(ServiceCall *call, const Pb__WorkflowExecution *execution,
+							 const char *namespace_name, Jsonb **result);
 
 /* rpc.c: runs a method; its answer, or a refusal, as JSON. */
 extern Jsonb *api_answer(const char *method, const void *request);

@@ -325,33 +325,27 @@ closing_result(const Pb__HistoryEvent *event, const char *workflow_id)
 }
 
 /*
- * api_fetch_result -- false while the workflow is running; *run_id is the run
- * to wait for then.
+ * api_fetch_result -- false while the workflow is running: then call->watch
+ * has been told of the run, and call->wait.run_id says which one it is.
  */
 bool
-api_fetch_result(const Pb__WorkflowExecution *execution, const char *namespace_name,
-				 Jsonb **result, char **run_id)
+api_fetch_result(ServiceCall *call, const Pb__WorkflowExecution *execution,
+				 const char *namespace_name, Jsonb **result)
 {
 	Pb__GetWorkflowExecutionHistoryRequest request = PB__GET_WORKFLOW_EXECUTION_HISTORY_REQUEST__INIT;
-	Pb__DescribeWorkflowExecutionRequest describe = PB__DESCRIBE_WORKFLOW_EXECUTION_REQUEST__INIT;
-	Pb__DescribeWorkflowExecutionResponse *description;
-	Pb__GetWorkflowExecutionHistoryResponse *response;
+	const Pb__GetWorkflowExecutionHistoryResponse *response;
 
-	request.namespace_ = describe.namespace_ = namespace_name;
-	request.execution = describe.execution = unconstify(Pb__WorkflowExecution *, execution);
+	request.namespace_ = namespace_name;
+	request.execution = unconstify(Pb__WorkflowExecution *, execution);
+	request.wait_new_event = true;
 	request.history_event_filter_type =
 		PB__HISTORY_EVENT_FILTER_TYPE__HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT;
-	response = (Pb__GetWorkflowExecutionHistoryResponse *)
-		service_invoke("GetWorkflowExecutionHistory", &request);
-	if (response->history->n_events > 0)
-	{
-		*result = closing_result(response->history->events[0], execution->workflow_id);
-		return true;
-	}
-	description = (Pb__DescribeWorkflowExecutionResponse *)
-		service_invoke("DescribeWorkflowExecution", &describe);
-	*run_id = pstrdup(description->workflow_execution_info->execution->run_id);
-	return false;
+	response = (const Pb__GetWorkflowExecutionHistoryResponse *)
+		service_call(call, service_find_method("GetWorkflowExecutionHistory"), &request);
+	if (response->history->n_events == 0)
+		return false;
+	*result = closing_result(response->history->events[0], execution->workflow_id);
+	return true;
 }
 
 /* temporal.workflow_result(workflow_id, run_id, namespace) returns jsonb */
@@ -359,10 +353,11 @@ Datum
 temporal_workflow_result(PG_FUNCTION_ARGS)
 {
 	Pb__WorkflowExecution *execution = execution_arguments(fcinfo, 1);
+	ServiceCall call;
 	Jsonb	   *result;
-	char	   *run_id;
 
-	if (!api_fetch_result(execution, argument_text(fcinfo, 2, "default"), &result, &run_id))
+	service_begin(&call);
+	if (!api_fetch_result(&call, execution, argument_text(fcinfo, 2, "default"), &result))
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_STILL_RUNNING),
 				 errmsg("workflow \"%s\" is still running", execution->workflow_id),

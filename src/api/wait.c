@@ -36,6 +36,12 @@ call_result(FunctionCallInfo fcinfo, Datum value, bool isnull)
 	return HeapTupleGetDatum(heap_form_tuple(tupdesc, &value, &isnull));
 }
 
+static void
+watch_run(ServiceCall *call)
+{
+	wake_register(call->wait.kind, call->wait.channel);
+}
+
 /*
  * temporal.await_result(workflow_id, timeout, run_id, namespace, INOUT result)
  */
@@ -48,6 +54,7 @@ temporal_await_result(PG_FUNCTION_ARGS)
 	char	   *namespace_name = argument_text(fcinfo, 3, "default");
 	TimestampTz deadline = argument_deadline(fcinfo, 1);
 	Jsonb	   *result = NULL;
+	pg_uuid_t	run_id = {{0}};
 	bool		registered = false;
 
 	execution->workflow_id = argument_text(fcinfo, 0, NULL);
@@ -56,30 +63,27 @@ temporal_await_result(PG_FUNCTION_ARGS)
 	xact_begin_procedure(fcinfo, "temporal.await_result()");
 	for (;;)
 	{
-		char	   *run_id;
+		ServiceCall call;
 		bool		closed;
-		pg_uuid_t	uuid;
 
 		MemoryContextReset(one_look);
 		MemoryContextSwitchTo(one_look);
 		xact_begin_step();
-		closed = api_fetch_result(execution, namespace_name, &result, &run_id);
+		service_begin(&call);
+		call.watch = registered ? NULL : watch_run;
+		call.wait.run_id = run_id;
+		closed = api_fetch_result(&call, execution, namespace_name, &result);
 		xact_end_step();
 		MemoryContextSwitchTo(caller);
 		if (closed)
 			break;
-		/* Look once more after registering: it may have closed in between. */
-		if (!registered && ident_parse_uuid(run_id, &uuid))
-		{
-			wake_register(WAKE_CLOSED, ident_run_hash(&uuid));
-			/* From now on this run is meant, whichever becomes current. */
-			execution->run_id = ident_uuid_text(&uuid);
-		}
-		else if (!wake_wait(deadline, wait_event(WAIT_EVENT_RUN_CLOSED)))
+		registered = true;
+		/* From now on this run is meant, whichever becomes current. */
+		run_id = call.wait.run_id;
+		if (!wake_wait(deadline, wait_event(WAIT_EVENT_RUN_CLOSED)))
 			ereport(ERROR,
 					(errcode(ERRCODE_TEMPORAL_STILL_RUNNING),
 					 errmsg("workflow \"%s\" is still running", execution->workflow_id)));
-		registered = true;
 	}
 	if (registered)
 		wake_unregister();
