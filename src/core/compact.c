@@ -1,6 +1,6 @@
 /*
  * compact.c
- *	  Pending tasks as they are stored: without what their rows say elsewhere.
+ *	  States as they are stored: without what their rows say elsewhere.
  *
  * These rows are written most often of all, and go to the log as often.
  */
@@ -36,6 +36,47 @@ expand_request_id(const char **request_id, ProtobufCBinaryData *request_uuid)
 	if (request_uuid->len == UUID_LEN)
 		*request_id = ident_uuid_text((const pg_uuid_t *) request_uuid->data);
 	*request_uuid = (ProtobufCBinaryData) {0};
+}
+
+/* core_compact_info -- a copy of what never changes in a run, to be stored. */
+Pbi__RunInfo *
+core_compact_info(const ExecutionState *state)
+{
+	const char *run_id = ident_uuid_text(&state->key.run_id);
+	Pbi__RunInfo *info = palloc(sizeof(*info));
+
+	*info = *state->info;
+	compact_request_id(&info->create_request_id, &info->create_request_uuid);
+	if (info->execution_time == info->start_time)
+		info->execution_time = 0;
+	if (strcmp(info->first_run_id, run_id) == 0)
+		info->first_run_id = "";
+	if (strcmp(info->original_run_id, run_id) == 0)
+		info->original_run_id = "";
+	if (strcmp(info->root_run_id, run_id) == 0)
+		info->root_run_id = info->root_workflow_id = "";
+	return info;
+}
+
+/* core_expand_info -- the opposite, in a state that was read. */
+void
+core_expand_info(ExecutionState *state)
+{
+	const char *run_id = ident_uuid_text(&state->key.run_id);
+	Pbi__RunInfo *info = state->info;
+
+	expand_request_id(&info->create_request_id, &info->create_request_uuid);
+	if (info->execution_time == 0)
+		info->execution_time = info->start_time;
+	if (info->first_run_id[0] == '\0')
+		info->first_run_id = run_id;
+	if (info->original_run_id[0] == '\0')
+		info->original_run_id = run_id;
+	if (info->root_run_id[0] == '\0')
+	{
+		info->root_run_id = run_id;
+		info->root_workflow_id = state->workflow_id;
+	}
 }
 
 /* core_compact_task -- a copy of the state's pending task, to be stored; or NULL. */

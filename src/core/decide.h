@@ -287,6 +287,8 @@ extern Pb__Payloads *core_payloads(Pb__Payload *payload);
 
 /* ---- compact.c: as it is stored ---- */
 
+extern Pbi__RunInfo *core_compact_info(const ExecutionState *state);
+extern void core_expand_info(ExecutionState *state);
 extern Pbi__WorkflowTask *core_compact_task(const Pbi__RunInfo *info, const Pbi__RunState *run);
 extern void core_expand_task(const Pbi__RunInfo *info, Pbi__RunState *run);
 extern void core_scheduled_options(const Pb__HistoryEvent *event, Pbi__ActivityState *state);

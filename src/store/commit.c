@@ -83,22 +83,6 @@ write_buffer(ExecutionState *state)
 	state->stored_buffer = state->run->buffered_count = length;
 }
 
-/* Ids that are this run's own are left out; store_load_run() puts them back. */
-static Datum
-info_datum(const ExecutionState *state)
-{
-	Pbi__RunInfo info = *state->info;
-	const char *run_id = ident_uuid_text(&state->key.run_id);
-
-	if (strcmp(info.first_run_id, run_id) == 0)
-		info.first_run_id = "";
-	if (strcmp(info.original_run_id, run_id) == 0)
-		info.original_run_id = "";
-	if (strcmp(info.root_run_id, run_id) == 0)
-		info.root_run_id = info.root_workflow_id = "";
-	return message_datum(&info);
-}
-
 static Datum
 state_datum(const ExecutionState *state)
 {
@@ -131,7 +115,7 @@ write_state(const ExecutionState *state)
 	{
 		Datum		values[] = {
 			key_datums(&state->key), text_datum(state->workflow_id),
-			info_datum(state), state_datum(state)
+			message_datum(core_compact_info(state)), state_datum(state)
 		};
 
 		tid = store_insert("execution_state", lengthof(values), values, NULL);
@@ -293,8 +277,8 @@ write_pending(const Transition *transition)
 enum
 {
 	EXECUTION_CLOSE_TIME = 3,
-	EXECUTION_HISTORY_LENGTH,
 	EXECUTION_HISTORY_SIZE,
+	EXECUTION_HISTORY_LENGTH,
 	EXECUTION_TRANSITION_COUNT,
 	EXECUTION_STATUS = 13,
 	EXECUTION_COLUMNS = 20
@@ -378,14 +362,14 @@ static void
 write_close(const ExecutionState *state)
 {
 	static const int columns[] = {
-		EXECUTION_STATUS, EXECUTION_CLOSE_TIME, EXECUTION_HISTORY_LENGTH, EXECUTION_HISTORY_SIZE,
+		EXECUTION_STATUS, EXECUTION_CLOSE_TIME, EXECUTION_HISTORY_SIZE, EXECUTION_HISTORY_LENGTH,
 		EXECUTION_TRANSITION_COUNT
 	};
 	const Pbi__RunState *run = state->run;
 	Datum		values[] = {
 		Int16GetDatum(run->status), TimestampTzGetDatum(run->close_time),
-		Int64GetDatum(run->next_event_id - 1), Int64GetDatum(run->history_size),
-		Int64GetDatum(run->transition_count)
+		Int64GetDatum(run->history_size), Int32GetDatum((int32) (run->next_event_id - 1)),
+		Int32GetDatum((int32) run->transition_count)
 	};
 	ScanKeyData keys[3];
 	RowScan		scan;

@@ -140,23 +140,6 @@ load_buffer(ExecutionState *state)
 	state->stored_buffer = (int) n;
 }
 
-/* What info_datum() in commit.c left out. */
-static void
-fill_info(ExecutionState *state)
-{
-	const char *run_id = ident_uuid_text(&state->key.run_id);
-
-	if (state->info->first_run_id[0] == '\0')
-		state->info->first_run_id = run_id;
-	if (state->info->original_run_id[0] == '\0')
-		state->info->original_run_id = run_id;
-	if (state->info->root_run_id[0] == '\0')
-	{
-		state->info->root_run_id = run_id;
-		state->info->root_workflow_id = state->workflow_id;
-	}
-}
-
 static ExecutionState *
 run_state(const RunKey *key, RowScan *scan)
 {
@@ -168,7 +151,7 @@ run_state(const RunKey *key, RowScan *scan)
 							   DatumGetByteaPP(store_scan_value(scan, STATE_INFO)));
 	state->run = store_unpack(&pbi__run_state__descriptor,
 							  DatumGetByteaPP(store_scan_value(scan, STATE_STATE)));
-	fill_info(state);
+	core_expand_info(state);
 	core_expand_task(state->info, state->run);
 	state->buffer_loaded = true;
 	return state;
