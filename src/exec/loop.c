@@ -27,6 +27,8 @@
 #define BATCH_US (20 * 1000)
 /* How often a task that collides is the next one again. */
 #define MAX_COLLISIONS 3
+/* So many turns pass a queue by that was empty. */
+#define QUEUE_RESTS 7
 /* Readers pay for each subtransaction beyond 64. */
 #define BATCH_SUBTRANSACTIONS 56
 
@@ -118,16 +120,20 @@ fill(Loop *loop, Batch *batch, int max_tasks)
 {
 	TimestampTz begun = clock_wall_now();
 	int			n = list_length(loop->queues);
+	int		   *rests = palloc0((n + 1) * sizeof(int));
 	int			idle = 0;
 
 	while (idle < n && !batch->collided && !is_full(batch, max_tasks, begun))
 	{
-		const ServiceQueue *queue = list_nth(loop->queues, loop->next++ % n);
+		int			turn = loop->next++ % n;
 
-		if (runner_do_task(queue, batch) == RUN_DONE)
+		idle++;
+		if (rests[turn] > 0)
+			rests[turn]--;
+		else if (runner_do_task(list_nth(loop->queues, turn), batch) == RUN_DONE)
 			idle = 0;
 		else
-			idle++;
+			rests[turn] = QUEUE_RESTS;
 	}
 }
 
