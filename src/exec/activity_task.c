@@ -24,9 +24,6 @@ activity_task_take(Task *task)
 	if (response->task_token.len == 0)
 		return false;
 	task->activity = response;
-	task->registration = service_find_registration(task->queue->namespace_name,
-												   QUEUE_TYPE(ACTIVITY),
-												   response->activity_type->name);
 	return true;
 }
 

@@ -26,6 +26,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/snapmgr.h"
@@ -195,15 +196,14 @@ check_role(const Registration *registration)
 				 errhint("Use the task queue that it was registered for.")));
 }
 
-Oid
-function_find(const Registration *registration)
+static Oid
+look_up(const Registration *registration)
 {
 	Oid			types[FUNC_MAX_ARGS];
 	int			n = 0;
 	Oid			function;
 	ListCell   *cell;
 
-	check_role(registration);
 	foreach(cell, registration->argument_types)
 	{
 		int32		typmod;
@@ -221,6 +221,43 @@ function_find(const Registration *registration)
 				 errhint("Create it again, or register another.")));
 	check_owner(function, get_role_oid(registration->role_name, false));
 	return function;
+}
+
+/* How often something has changed that decides which function is found. */
+static uint64 catalog_version = 1;
+
+static void
+on_catalog_change(Datum arg, int cache, uint32 hash)
+{
+	catalog_version++;
+}
+
+static void
+watch_catalogs(void)
+{
+	static const int caches[] = {PROCOID, NAMESPACEOID, TYPEOID, AUTHOID};
+	static bool watching = false;
+
+	for (size_t i = 0; i < lengthof(caches) && !watching; i++)
+		CacheRegisterSyscacheCallback(caches[i], on_catalog_change, (Datum) 0);
+	watching = true;
+}
+
+Oid
+function_find(const Registration *registration)
+{
+	Registration *found = unconstify(Registration *, registration);
+	uint64		version;
+
+	check_role(registration);
+	watch_catalogs();
+	if (registration->catalog_version == catalog_version)
+		return registration->function_oid;
+	/* What changes meanwhile is for the next time. */
+	version = catalog_version;
+	found->function_oid = look_up(registration);
+	found->catalog_version = version;
+	return found->function_oid;
 }
 
 /* ---- calling ---- */

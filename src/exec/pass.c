@@ -268,7 +268,7 @@ const Registration *
 pass_registration(Pass *pass, const char *name)
 {
 	MemoryContext caller;
-	Registration *registration;
+	const Registration *registration;
 	ListCell   *cell;
 
 	foreach(cell, pass->registrations)
@@ -277,7 +277,7 @@ pass_registration(Pass *pass, const char *name)
 	caller = MemoryContextSwitchTo(pass->memory);
 	registration = service_find_registration(pass->namespace_name, QUEUE_TYPE(ACTIVITY), name);
 	if (registration != NULL)
-		pass->registrations = lappend(pass->registrations, registration);
+		pass->registrations = lappend(pass->registrations, unconstify(Registration *, registration));
 	MemoryContextSwitchTo(caller);
 	return registration;
 }

@@ -10,16 +10,34 @@
 #include "service/advance.h"
 #include "storage/proc.h"
 
+/* Finds its function, for the transaction at hand. */
+static void
+look_up(Task *task)
+{
+	const char *name = task->workflow != NULL ? task->workflow->workflow_type->name :
+		task->activity->activity_type->name;
+
+	task->registration = service_find_registration(task->queue->namespace_name,
+												   task->queue->kind, name);
+}
+
 bool
 task_take(Task *task)
 {
-	return task->queue->kind == QUEUE_TYPE(WORKFLOW) ?
+	bool		taken = task->queue->kind == QUEUE_TYPE(WORKFLOW) ?
 		workflow_task_take(task) : activity_task_take(task);
+
+	if (taken)
+		look_up(task);
+	return taken;
 }
 
 void
 task_do(Task *task)
 {
+	/* Not the transaction that has taken it. */
+	if (task->apart)
+		look_up(task);
 	if (task->workflow != NULL)
 		workflow_task_do(task);
 	else

@@ -326,9 +326,6 @@ workflow_task_take(Task *task)
 	if (response->task_token.len == 0)
 		return false;
 	task->workflow = response;
-	task->registration = service_find_registration(task->queue->namespace_name,
-												   QUEUE_TYPE(WORKFLOW),
-												   response->workflow_type->name);
 	return true;
 }
 

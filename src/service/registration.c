@@ -21,7 +21,7 @@ typedef struct Request
 	const char *namespace_name;
 	int			kind;
 	const char *name;
-	Registration *registration;
+	const Registration *registration;
 } Request;
 
 static const char *
@@ -44,15 +44,21 @@ check_owner(const ServiceCall *call, const char *role_name, const char *what, co
 			 errhint("Use another name or another task_queue.")));
 }
 
+typedef struct NewRegistration
+{
+	const char *namespace_name;
+	Registration *registration;
+} NewRegistration;
+
 static void
 register_body(ServiceCall *call, void *arg)
 {
-	Request    *request = arg;
-	Registration *registration = request->registration;
-	Registration *old;
+	const NewRegistration *new = arg;
+	Registration *registration = new->registration;
+	const Registration *old;
 	const char *owner;
 
-	service_use_namespace(call, request->namespace_name);
+	service_use_namespace(call, new->namespace_name);
 	service_authorize(call, RIGHT_WORKER, registration->task_queue);
 	registration->namespace_id = call->namespace->id;
 	registration->role_name = GetUserNameFromId(call->caller, false);
@@ -77,20 +83,20 @@ register_body(ServiceCall *call, void *arg)
 void
 service_register(const char *namespace_name, Registration *registration)
 {
-	Request		request = {namespace_name, registration->kind, registration->name, registration};
+	NewRegistration new = {namespace_name, registration};
 	ServiceCall call;
 
 	service_require_id(registration->name, "Name");
 	service_require_id(registration->task_queue, "TaskQueue");
 	service_begin(&call);
-	service_act(&call, register_body, &request);
+	service_act(&call, register_body, &new);
 }
 
 static void
 unregister_body(ServiceCall *call, void *arg)
 {
 	Request    *request = arg;
-	Registration *old;
+	const Registration *old;
 
 	service_use_namespace(call, request->namespace_name);
 	service_authorize(call, RIGHT_ANY, NULL);
@@ -125,7 +131,7 @@ find_body(ServiceCall *call, void *arg)
 													request->name);
 }
 
-Registration *
+const Registration *
 service_find_registration(const char *namespace_name, int kind, const char *name)
 {
 	Request		request = {namespace_name, kind, name, NULL};

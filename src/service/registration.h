@@ -14,9 +14,9 @@
 extern void service_register(const char *namespace_name, Registration *registration);
 extern void service_unregister(const char *namespace_name, int kind, const char *name);
 
-/* By type name; NULL if there is none. */
-extern Registration *service_find_registration(const char *namespace_name, int kind,
-											   const char *name);
+/* By type name, for the transaction at hand; NULL if there is none. */
+extern const Registration *service_find_registration(const char *namespace_name, int kind,
+													 const char *name);
 
 /* Where a workflow runs if its starter does not say: "default" if nobody knows. */
 extern const char *service_workflow_queue(const char *namespace_name, const char *workflow_type);

@@ -4,11 +4,13 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "store/plan.h"
 #include "store/tuple.h"
 #include "utils/array.h"
 #include "utils/inval.h"
+#include "utils/memutils.h"
 
 #define REGISTRATION_COLUMNS \
 	"namespace_id, kind, name, task_queue, role_name::pg_catalog.text," \
@@ -42,7 +44,29 @@ store_registrations_version(void)
 	if (relation != watched)
 		version++;
 	watched = relation;
+	AcceptInvalidationMessages();
 	return version;
+}
+
+/*
+ * Those that this process has asked for, of that version.  They stay where
+ * they are until the transaction ends that hears of another version.
+ */
+static MemoryContext cache = NULL;
+static List *cached = NIL;
+static uint64 cached_version;
+
+static void
+forget_older(uint64 current)
+{
+	if (cache != NULL && cached_version == current)
+		return;
+	if (cache != NULL)
+		MemoryContextSetParent(cache, TopTransactionContext);
+	cached = NIL;
+	cache = AllocSetContextCreate(TopMemoryContext, "temporal registrations",
+								  ALLOCSET_SMALL_SIZES);
+	cached_version = current;
 }
 
 static void
@@ -97,9 +121,9 @@ registration_row(uint64 row)
 	return registration;
 }
 
-/* store_find_registration -- of that type name; NULL if there is none. */
-Registration *
-store_find_registration(const pg_uuid_t *namespace_id, int kind, const char *name)
+/* How many rows there are: one or none. */
+static uint64
+read_registration(const pg_uuid_t *namespace_id, int kind, const char *name)
 {
 	static Statement find = {
 		"SELECT " REGISTRATION_COLUMNS " FROM temporal.registration"
@@ -109,7 +133,40 @@ store_find_registration(const pg_uuid_t *namespace_id, int kind, const char *nam
 	};
 	Datum		values[] = {uuid_datum(namespace_id), Int16GetDatum(kind), text_datum(name)};
 
-	return store_run(&find, values, NULL) > 0 ? registration_row(0) : NULL;
+	return store_run(&find, values, NULL);
+}
+
+/*
+ * store_find_registration -- of that type name; NULL if there is none.
+ *
+ * It is there until the transaction ends.  Every task asks, so the answer is
+ * kept, but for a transaction whose snapshot may be older than what we heard.
+ */
+const Registration *
+store_find_registration(const pg_uuid_t *namespace_id, int kind, const char *name)
+{
+	uint64		current = store_registrations_version();
+	MemoryContext caller;
+	const Registration *registration;
+	ListCell   *cell;
+
+	if (IsolationUsesXactSnapshot())
+		return read_registration(namespace_id, kind, name) > 0 ? registration_row(0) : NULL;
+	forget_older(current);
+	foreach(cell, cached)
+	{
+		registration = lfirst(cell);
+		if (registration->kind == kind && strcmp(registration->name, name) == 0 &&
+			memcmp(&registration->namespace_id, namespace_id, UUID_LEN) == 0)
+			return registration;
+	}
+	if (read_registration(namespace_id, kind, name) == 0)
+		return NULL;
+	caller = MemoryContextSwitchTo(cache);
+	registration = registration_row(0);
+	cached = lappend(cached, unconstify(Registration *, registration));
+	MemoryContextSwitchTo(caller);
+	return registration;
 }
 
 /* store_queue_owner -- the role whose functions serve a queue; NULL if nobody's do. */

@@ -227,6 +227,9 @@ typedef struct Registration
 	bool		transactional;
 	bool		direct_sql;
 	Pb__ActivityOptions *options;	/* what a call does not say */
+	/* What exec/function.c has found for it, and in which state of the catalogs. */
+	Oid			function_oid;
+	uint64		catalog_version;
 } Registration;
 
 typedef struct ServedQueue
@@ -238,8 +241,8 @@ typedef struct ServedQueue
 } ServedQueue;
 
 extern uint64 store_registrations_version(void);
-extern Registration *store_find_registration(const pg_uuid_t *namespace_id, int kind,
-											 const char *name);
+extern const Registration *store_find_registration(const pg_uuid_t *namespace_id, int kind,
+												   const char *name);
 extern const char *store_queue_owner(const pg_uuid_t *namespace_id, int kind,
 									 const char *task_queue);
 extern List *store_served_queues(const char *role_name);
