@@ -50,6 +50,16 @@ frontend_watch_source(Source *source, bool writing, bool is_new)
 		ereport(ERROR, (errcode_for_socket_access(), errmsg("could not watch a socket: %m")));
 }
 
+/* frontend_ignore_source -- tells nothing of it until it is watched again. */
+void
+frontend_ignore_source(Source *source)
+{
+	struct epoll_event event = {.data.ptr = source};
+
+	if (epoll_ctl(epoll_fd, EPOLL_CTL_MOD, source->fd, &event) != 0)
+		ereport(ERROR, (errcode_for_socket_access(), errmsg("could not ignore a socket: %m")));
+}
+
 /* Reads from all sockets that have something, each once. */
 static void
 serve_sources(void)

@@ -157,6 +157,7 @@ typedef struct Call
 /* frontend.c */
 extern MemoryContext frontend_memory;
 extern void frontend_watch_source(Source *source, bool writing, bool is_new);
+extern void frontend_ignore_source(Source *source);
 
 /* listener.c */
 extern bool listener_keep_open(void);

@@ -34,6 +34,7 @@
 #define BACKLOG 1024
 #define ACCEPTS_A_TURN 64
 #define RETRY_DELAY (2 * USECS_PER_SEC)
+#define ACCEPT_DELAY (500 * INT64CONST(1000))
 
 static Source listeners[MAX_LISTENERS];
 static int count = 0;
@@ -47,8 +48,27 @@ static bool open_shared = false;
 
 static TimestampTz retry_at = DT_NOBEGIN;
 static char *last_problem = NULL;
+static TimestampTz accept_at = DT_NOBEGIN; /* nobody is accepted before */
 
-/* Accepts some; epoll tells again when there are more. */
+/* Says of a problem that lasts only once that it has begun. */
+static void
+stop_accepting(void)
+{
+	static bool told = false;
+
+	for (int i = 0; i < count; i++)
+		frontend_ignore_source(&listeners[i]);
+	accept_at = clock_wall_now() + ACCEPT_DELAY;
+	if (!told)
+		ereport(LOG, (errcode_for_socket_access(),
+					  errmsg("could not accept a gRPC connection, trying again: %m")));
+	told = true;
+}
+
+/*
+ * Accepts some; epoll tells again when there are more.  It would tell without
+ * end of one that cannot be accepted, for want of descriptors or of memory.
+ */
 static void
 serve_listener(Source *source, uint32 events)
 {
@@ -56,10 +76,30 @@ serve_listener(Source *source, uint32 events)
 	{
 		int fd = accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-		if (fd < 0)
+		if (fd >= 0)
+			connection_open(fd);
+		else if (errno == EAGAIN || errno == EWOULDBLOCK)
 			return;
-		connection_open(fd);
+		else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+		{
+			stop_accepting();
+			return;
+		}
 	}
+}
+
+/* False while nobody is accepted. */
+static bool
+accept_again(void)
+{
+	if (accept_at == DT_NOBEGIN)
+		return true;
+	if (clock_wall_now() < accept_at)
+		return false;
+	accept_at = DT_NOBEGIN;
+	for (int i = 0; i < count; i++)
+		frontend_watch_source(&listeners[i], false, false);
+	return true;
 }
 
 static void
@@ -229,7 +269,8 @@ listener_keep_open(void)
 	ProcessPort found;
 
 	if (is_current())
-		return true;
+		return accept_again();
+	accept_at = DT_NOBEGIN;
 	if (clock_wall_now() < retry_at)
 		return false;
 	close_all();

@@ -44,6 +44,11 @@ frontend_watch_source(Source *source, bool writing, bool is_new)
 	served = source;
 }
 
+void
+frontend_ignore_source(Source *source)
+{
+}
+
 static void
 turn(void)
 {

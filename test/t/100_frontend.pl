@@ -4,7 +4,9 @@
 use strict;
 use warnings;
 
+use IO::Select;
 use IO::Socket::INET;
+use POSIX ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -131,6 +133,31 @@ becomes(sub { answers($port) }, 'and the one that stays serves');
 
 set_and_reload('temporal.grpc_port = 0');
 becomes(sub { frontend_pid() eq '' }, 'without a port it goes');
+
+# Of fewer descriptors than clients, which it does not ask for again and again.
+sub cpu_seconds
+{
+	my ($of) = @_;
+	my @fields = split ' ', slurp_file("/proc/$of/stat") =~ s/.*\)//sr;
+
+	return ($fields[11] + $fields[12]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+}
+
+set_and_reload("temporal.grpc_port = $port");
+$node->stop;
+$offset = -s $node->logfile;
+system_or_bail('bash', '-c', 'ulimit -n 200; exec pg_ctl -w -D "$0" -l "$1" start >"$1.start"', $node->data_dir, $node->logfile);
+$node->_update_pid(1);
+becomes(sub { answers($port) }, 'it serves with few descriptors');
+my @clients = map { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) } 1 .. 250;
+ok($node->wait_for_log(qr/could not accept a gRPC connection/, $offset), 'they run out');
+$pid = frontend_pid();
+my $before = cpu_seconds($pid);
+ok(!IO::Select->new($clients[-1])->can_read(1), 'the last client waits');
+cmp_ok(cpu_seconds($pid) - $before, '<', 0.1, 'and costs nothing');
+close $_ foreach @clients;
+becomes(sub { answers($port) }, 'it serves again when they have gone');
+is(frontend_pid(), $pid, 'and is the same process');
 
 $node->stop;
 done_testing();
