@@ -57,7 +57,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION temporal.revoke_api_key IS
-'Makes a key of temporal.api_keys() useless, from the next call on; false if there is none. For the owner of the extension only.';
+'Makes a key of temporal.api_keys() useless, at once; false if there is none. For the owner of the extension only.';
 
 CREATE FUNCTION temporal.api_keys(
 	OUT key_id text, OUT role_name name, OUT description text, OUT created_at timestamptz,

@@ -14,12 +14,10 @@
 #include "access/xact.h"
 #include "portability/instr_time.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "base/clock.h"
-#include "base/errors.h"
 #include "frontend/frontend.h"
 #include "proto/wire.h"
 #include "store/xact.h"
@@ -48,44 +46,6 @@ typedef struct Batch
 
 /* ---- one call ---- */
 
-#define BEARER "Bearer "
-
-/* The role of the key that came with the call, else that of the certificate. */
-static Oid
-find_caller(Call *call)
-{
-	const char *name;
-
-	if (call->authorization == NULL)
-	{
-		name = tls_user(call->connection);
-		return name ? get_role_oid(name, true) : InvalidOid;
-	}
-	if (pg_strncasecmp(call->authorization, BEARER, strlen(BEARER)) != 0)
-		return InvalidOid;
-	return service_role_of_key(&call->service, call->authorization + strlen(BEARER));
-}
-
-/* Acts as the role of who says, or must say, who it is. */
-static void
-become_caller(Call *call)
-{
-	Oid role;
-	Oid user;
-	int context;
-
-	if (!call->connection->must_identify && call->authorization == NULL)
-		return;
-	role = find_caller(call);
-	if (!OidIsValid(role))
-		ereport(ERROR,
-				(errcode(ERRCODE_TEMPORAL_PERMISSION_DENIED), errmsg("Request unauthorized."),
-				 errdetail("Neither a key nor the common name of a certificate tells a role.")));
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(role, context | SECURITY_LOCAL_USERID_CHANGE);
-	call->service.caller = role;
-}
-
 /* Inside a subtransaction. */
 static void
 invoke(void *arg)
@@ -104,7 +64,7 @@ invoke(void *arg)
 		return;
 	call->status.code = GRPC_OK;
 	call->request = proto_unpack(method->request, data, len);
-	become_caller(call);
+	caller_become(call);
 	response = service_call(&call->service, method, call->request);
 	SetUserIdAndSecContext(user, context);
 	if (call->service.refusal_sqlstate != 0)
@@ -196,23 +156,26 @@ execute(Call *call)
 	stat_call(call, INSTR_TIME_GET_MICROSEC(took));
 }
 
+/* May there be more for others?  A caller that may not have it leaves it to them. */
 static bool
-has_found(const Call *call)
+leaves_more(const Call *call)
 {
-	return call->outcome == OUTCOME_ANSWER && call->status.code == GRPC_OK &&
-		!call->service.wait.wanted;
+	if (call->outcome != OUTCOME_ANSWER)
+		return false;
+	return call->status.code == GRPC_PERMISSION_DENIED ||
+		(call->status.code == GRPC_OK && !call->service.wait.wanted);
 }
 
 /* ---- one transaction ---- */
 
-/* Runs a parked call in this transaction too; true if it found something. */
+/* Runs a parked call in this transaction too; true if the next one may find more. */
 static bool
 execute_parked(Batch *batch, Call *call)
 {
 	longpoll_unpark(call);
 	batch->calls[batch->count++] = call;
 	execute(call);
-	return has_found(call);
+	return leaves_more(call);
 }
 
 /* The task of a poll that was woken may not be the only one. */
@@ -247,7 +210,7 @@ hand_off(Batch *batch)
 		{
 			if (!execute_parked(batch, call))
 				break;
-			if (kind == WAKE_QUEUE)
+			if (kind == WAKE_QUEUE && call->status.code == GRPC_OK)
 				wake_mark_served(channel);
 		}
 	}
@@ -273,7 +236,7 @@ run_transaction(void *arg)
 		Call *call = batch->calls[i];
 
 		execute(call);
-		if (call->chained && has_found(call))
+		if (call->chained && leaves_more(call))
 			execute_chain(batch, call);
 	}
 	hand_off(batch);
@@ -352,12 +315,18 @@ postpone(Call *call)
 	publish(call);
 }
 
-/* Answers a call that needs no transaction; false if it does. */
-static bool
-answer_at_once(Call *call)
+typedef struct AtOnce
 {
-	if (call->memory != NULL)
-		return false;
+	Call *call;
+	bool answered;
+} AtOnce;
+
+static void
+try_at_once(void *arg)
+{
+	AtOnce *attempt = arg;
+	Call *call = attempt->call;
+
 	prepare(call);
 	if (connection_is_clogged(call->connection))
 		call->status = (Status) {GRPC_RESOURCE_EXHAUSTED, "too many answers wait to be read", NULL};
@@ -366,10 +335,27 @@ answer_at_once(Call *call)
 	else if (method_check(call))
 	{
 		if (call->method.service != NULL)
-			return false;
+			return;
 		method_answer_health(call);
 	}
 	http2_answer(call);
+	attempt->answered = true;
+}
+
+/* Answers a call that needs no transaction, or ends it; false if it needs one. */
+static bool
+answer_at_once(Call *call)
+{
+	AtOnce attempt = {call, false};
+	ErrorData *error;
+
+	if (call->memory != NULL)
+		return false;
+	error = worker_try(try_at_once, &attempt);
+	if (error == NULL)
+		return attempt.answered;
+	FreeErrorData(error);
+	http2_reset(call);
 	return true;
 }
 

@@ -190,6 +190,7 @@ extern char *tls_user(const Connection *connection);
 /* http2.c */
 extern bool http2_start(Connection *connection);
 extern void http2_answer(Call *call);
+extern void http2_reset(Call *call);
 
 /* call.c */
 extern Call *call_new(Connection *connection, int32 stream_id);
@@ -236,6 +237,10 @@ extern const ServiceWaiters handed_waiters;
 extern void handed_keep(void);
 extern void handed_take_back(void);
 extern Call *handed_next(void);
+
+/* caller.c */
+extern void caller_become(Call *call);
+extern bool caller_is_known(Call *call);
 
 /* batch.c */
 extern void batch_run(void);

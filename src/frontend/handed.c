@@ -19,13 +19,18 @@ call_of(ServiceCall *service)
 	return (Call *) ((char *) service - offsetof(Call, service));
 }
 
-/* One that was set back for a later attempt has forgotten its request. */
+/*
+ * One that was set back for a later attempt has forgotten its request.  One whose
+ * key is gone is told so when it looks for the task that is offered instead.
+ */
 static ServiceCall *
 first(uint64 queue_id)
 {
 	Call *call = longpoll_first(WAKE_QUEUE, queue_id);
 
-	return call != NULL && call->service.request != NULL ? &call->service : NULL;
+	if (call == NULL || call->service.request == NULL || !caller_is_known(call))
+		return NULL;
+	return &call->service;
 }
 
 static void

@@ -220,3 +220,16 @@ http2_answer(Call *call)
 		call->connection->broken = true;
 	connection_touch(call->connection);
 }
+
+/* http2_reset -- ends a call without an answer. */
+void
+http2_reset(Call *call)
+{
+	if (call->phase != CALL_ANSWERED)
+		call->answer_len = 0;
+	call->phase = CALL_ANSWERED;
+	if (nghttp2_submit_rst_stream(call->connection->session, NGHTTP2_FLAG_NONE, call->stream_id,
+								  NGHTTP2_INTERNAL_ERROR) != 0)
+		call->connection->broken = true;
+	connection_touch(call->connection);
+}

@@ -107,7 +107,7 @@ method_check(Call *call)
 /*
  * method_answer_health -- this process answers, so it is well.
  *
- * Runs outside of any transaction, where nothing may be raised.
+ * Runs outside of any transaction.
  */
 void
 method_answer_health(Call *call)

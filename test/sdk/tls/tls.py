@@ -11,6 +11,8 @@ from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 import tap
+import temporalio.api.taskqueue.v1 as taskqueue
+import temporalio.api.workflowservice.v1 as workflowservice
 import workflows as w
 from tap import test
 
@@ -139,6 +141,34 @@ async def a_key_does_instead_of_a_certificate():
     assert sql(f"SELECT temporal.revoke_api_key('{key_id}')") == "t"
     error = await raises(RPCError, client.get_workflow_handle(handle.id).describe())
     assert error.status == RPCStatusCode.PERMISSION_DENIED, error
+
+
+async def parked_poll(client, queue):
+    """A poll of workflow tasks that has begun to wait, under an identity of its own."""
+    identity = str(uuid.uuid4())
+    request = workflowservice.PollWorkflowTaskQueueRequest(
+        namespace="default", identity=identity, task_queue=taskqueue.TaskQueue(name=queue)
+    )
+    poll = asyncio.create_task(client.workflow_service.poll_workflow_task_queue(request))
+    while sql(f"SELECT count(*) FROM temporal.stat_pollers() WHERE identity = '{identity}'") == "0":
+        assert not poll.done(), poll
+        await asyncio.sleep(0.05)
+    return poll
+
+
+@test
+async def a_key_that_is_revoked_gets_no_task_that_it_waits_for():
+    queue = str(uuid.uuid4())
+    admin = await connect("admin")
+    keys = [sql(f"SELECT temporal.create_api_key('{os.environ['ADMIN_ROLE']}', '{queue}-{n}')") for n in (1, 2)]
+    revoked, other = [await parked_poll(await connect(key=key), queue) for key in keys]
+    key_id = sql(f"SELECT key_id FROM temporal.api_keys() WHERE description = '{queue}-1'")
+    sql(f"SELECT temporal.revoke_api_key('{key_id}')")
+    run_id = (await admin.start_workflow("T", id=queue, task_queue=queue)).first_execution_run_id
+    error = await raises(RPCError, revoked)
+    assert error.status == RPCStatusCode.PERMISSION_DENIED, error
+    # The task goes to who has waited behind it.
+    assert (await other).workflow_execution.run_id == run_id
 
 
 if __name__ == "__main__":
