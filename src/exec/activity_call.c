@@ -37,7 +37,7 @@ task_queue(const char *name)
 
 /*
  * What the call says, then what the registration says, then ours; the
- * registration, NULL if there is none or nobody asks for it.
+ * registration, or NULL.
  */
 static const Registration *
 apply_options(Pass *pass, Pb__ScheduleActivityTaskCommandAttributes *attributes,
@@ -45,9 +45,6 @@ apply_options(Pass *pass, Pb__ScheduleActivityTaskCommandAttributes *attributes,
 {
 	const Registration *registration;
 
-	/* What is in the history already is compared by name and id only. */
-	if (!pass_is_live(pass))
-		return NULL;
 	registration = pass_registration(pass, attributes->activity_type->name);
 	if (registration != NULL)
 		options_default(options, registration->options);
@@ -65,8 +62,29 @@ apply_options(Pass *pass, Pb__ScheduleActivityTaskCommandAttributes *attributes,
 }
 
 /*
- * The command that arguments ask for: name, input, and from "first" on
- * task_queue, activity_id, options, summary.
+ * What the arguments say besides the name and the id: input, and from "first"
+ * on task_queue, activity_id, options, summary.
+ */
+static const Registration *
+fill_command(Pass *pass, FunctionCallInfo fcinfo, int first, Pb__Command *command)
+{
+	Pb__ScheduleActivityTaskCommandAttributes *attributes =
+		command->schedule_activity_task_command_attributes;
+	int			summary = first + 2 + OPTIONS_COUNT;
+
+	attributes->input = value_payloads(fcinfo, 1);
+	if (!PG_ARGISNULL(summary))
+	{
+		command->user_metadata = proto_new(&pb__user_metadata__descriptor);
+		command->user_metadata->summary = core_text_payload(argument_text(fcinfo, summary, NULL));
+	}
+	return apply_options(pass, attributes, options_arguments(fcinfo, first + 2),
+						 PG_ARGISNULL(first) ? NULL : argument_text(fcinfo, first, NULL));
+}
+
+/*
+ * The command that the arguments ask for.  What is in the history already is
+ * compared by name and id only.
  */
 static Pb__Command *
 schedule_command(Pass *pass, FunctionCallInfo fcinfo, int first, const Registration **registration)
@@ -74,22 +92,14 @@ schedule_command(Pass *pass, FunctionCallInfo fcinfo, int first, const Registrat
 	Pb__Command *command = pass_new_command(PB__COMMAND_TYPE__COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK);
 	Pb__ScheduleActivityTaskCommandAttributes *attributes =
 		proto_new(&pb__schedule_activity_task_command_attributes__descriptor);
-	int			summary = first + 2 + OPTIONS_COUNT;
 
 	command->attributes_case = PB__COMMAND__ATTRIBUTES_SCHEDULE_ACTIVITY_TASK_COMMAND_ATTRIBUTES;
 	command->schedule_activity_task_command_attributes = attributes;
 	attributes->activity_type = proto_new(&pb__activity_type__descriptor);
 	attributes->activity_type->name = argument_text(fcinfo, 0, NULL);
-	attributes->input = value_payloads(fcinfo, 1);
 	attributes->activity_id = PG_ARGISNULL(first + 1) ?
 		psprintf("%d", ++pass->activities) : argument_text(fcinfo, first + 1, NULL);
-	*registration = apply_options(pass, attributes, options_arguments(fcinfo, first + 2),
-								  PG_ARGISNULL(first) ? NULL : argument_text(fcinfo, first, NULL));
-	if (!PG_ARGISNULL(summary))
-	{
-		command->user_metadata = proto_new(&pb__user_metadata__descriptor);
-		command->user_metadata->summary = core_text_payload(argument_text(fcinfo, summary, NULL));
-	}
+	*registration = pass_is_live(pass) ? fill_command(pass, fcinfo, first, command) : NULL;
 	return command;
 }
 

@@ -59,9 +59,8 @@ parse_text(const Pb__Payloads *detail, const char *key)
  * flat, and inside of a string the quotes around the key would be escaped.
  */
 static const char *
-find_text(const Pb__Payloads *detail, const char *key)
+find_quoted(const Pb__Payloads *detail, const char *key, const char *quoted)
 {
-	const char *quoted = psprintf("\"%s\":", key);
 	const char *at;
 	const char *end;
 
@@ -82,6 +81,8 @@ find_text(const Pb__Payloads *detail, const char *key)
 			return pnstrdup(at, close - at);
 	return parse_text(detail, key);
 }
+
+#define find_text(detail, key) find_quoted(detail, key, "\"" key "\":")
 
 static const char *
 about(const char *name, size_t n, const Entry *const *entries)
@@ -112,6 +113,14 @@ marker_is_patch(const Pb__HistoryEvent *event)
 {
 	return event->event_type == EVENT(MARKER_RECORDED) &&
 		strcmp(event->marker_recorded_event_attributes->marker_name, PATCH) == 0;
+}
+
+bool
+marker_is_step(const Pb__HistoryEvent *event, const char *name)
+{
+	return event->event_type == EVENT(MARKER_RECORDED) &&
+		strcmp(event->marker_recorded_event_attributes->marker_name, LOCAL_ACTIVITY) == 0 &&
+		strcmp(marker_event_about(event->marker_recorded_event_attributes), name) == 0;
 }
 
 const Pb__Payloads *

@@ -19,6 +19,7 @@ extern const char *marker_command_about(const Pb__RecordMarkerCommandAttributes 
 extern const char *marker_event_about(const Pb__MarkerRecordedEventAttributes *attributes);
 
 extern bool marker_is_patch(const Pb__HistoryEvent *event);
+extern bool marker_is_step(const Pb__HistoryEvent *event, const char *name);
 /* The value of a side effect, as it was the first time. */
 extern Pb__Command *marker_side_effect(int number, Pb__Payloads *value);
 extern const Pb__Payloads *marker_value(const Pb__MarkerRecordedEventAttributes *attributes);

@@ -452,6 +452,20 @@ pass_command(Pass *pass, Pb__Command *command)
 	return event;
 }
 
+const Pb__HistoryEvent *
+pass_replayed_step(Pass *pass, const char *name)
+{
+	const Pb__HistoryEvent *event;
+
+	if (pass_is_live(pass))
+		return NULL;
+	event = next_command_event(pass);
+	if (event == NULL || !marker_is_step(event, name))
+		return NULL;
+	pass->command++;
+	return event;
+}
+
 Pb__Command *
 pass_new_command(Pb__CommandType type)
 {

@@ -71,6 +71,7 @@ typedef struct Signal
 typedef struct Step
 {
 	const char *name;
+	FunctionCallInfo call;		/* that asks for it; NULL once its arguments are read */
 	const Registration *registration;	/* a local activity; known when it is taken */
 	Pb__RetryPolicy *asked;		/* what the call of one says; NULL: nothing */
 	const Pb__Payloads *input;	/* of it */
@@ -197,6 +198,9 @@ extern Pass *pass_require(const char *function);
  * if it is new.  "command" must live in pass->memory.
  */
 extern const Pb__HistoryEvent *pass_command(Pass *pass, Pb__Command *command);
+
+/* The same for a step that comes next in the history; NULL: ask by its command. */
+extern const Pb__HistoryEvent *pass_replayed_step(Pass *pass, const char *name);
 
 /* Are its commands new? */
 extern bool pass_is_live(const Pass *pass);

@@ -52,22 +52,32 @@ typedef struct Outcome
 	int64		backoff;
 } Outcome;
 
+/* What the history says of it. */
+static Outcome
+replayed(const Pb__HistoryEvent *event)
+{
+	const Pb__MarkerRecordedEventAttributes *marker = event->marker_recorded_event_attributes;
+
+	return (Outcome) {payloads_to_jsonb(marker_result(marker)), marker->failure,
+		marker_backoff(marker)};
+}
+
 /* Records the attempt, or finds it recorded. */
 static Outcome
 recorded(Pass *pass, Step *step)
 {
 	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
 	Outcome		outcome = {step->result, step->failure, step->backoff};
-	const Pb__HistoryEvent *event;
+	const Pb__HistoryEvent *event = pass_replayed_step(pass, step->name);
 
-	if (step->command == NULL)
-		step->command = marker_step(pass->locals, step, clock_now());
-	event = pass_command(pass, step->command);
 	if (event != NULL)
+		outcome = replayed(event);
+	else
 	{
-		outcome.failure = event->marker_recorded_event_attributes->failure;
-		outcome.backoff = marker_backoff(event->marker_recorded_event_attributes);
-		outcome.result = payloads_to_jsonb(marker_result(event->marker_recorded_event_attributes));
+		/* If this is not new, the history has something else in its place. */
+		if (step->command == NULL)
+			step->command = marker_step(pass->locals, step, clock_now());
+		pass_command(pass, step->command);
 	}
 	MemoryContextSwitchTo(caller);
 	return outcome;
@@ -119,6 +129,46 @@ find_function(Pass *pass, Step *step)
 	MemoryContextSwitchTo(caller);
 }
 
+/* The arguments from "first" on; they outlive the pass. */
+static void
+copy_arguments(FunctionCallInfo fcinfo, int first, Step *step)
+{
+	Datum	   *values;
+	bool	   *nulls;
+	Oid		   *types;
+	int			n = extract_variadic_args(fcinfo, first, false, &values, &types, &nulls);
+
+	step->nargs = Max(n, 0);
+	step->types = types;
+	step->values = values;
+	step->nulls = palloc(step->nargs + 1);
+	for (int i = 0; i < step->nargs; i++)
+	{
+		int16		length;
+		bool		by_value;
+
+		step->nulls[i] = nulls[i] ? 'n' : ' ';
+		get_typlenbyval(types[i], &length, &by_value);
+		if (!nulls[i])
+			values[i] = datumCopy(values[i], by_value, length);
+	}
+	step->nulls[step->nargs] = '\0';
+}
+
+/* What has been taken before is known by its name: few look at their arguments. */
+static void
+read_arguments(Pass *pass, Step *step)
+{
+	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
+
+	if (step->call != NULL && step->query != NULL)
+		copy_arguments(step->call, 2, step);
+	else if (step->call != NULL)
+		step->input = value_payloads(step->call, 1);
+	step->call = NULL;
+	MemoryContextSwitchTo(caller);
+}
+
 /* The step that the function asks for, as it was taken; does not come back else. */
 static Step *
 take(Pass *pass, Step *step)
@@ -143,6 +193,7 @@ take(Pass *pass, Step *step)
 		pass->again = true;
 		pass_stop(pass, STOP_WAITING, "the next workflow task");
 	}
+	read_arguments(pass, step);
 	if (step->query == NULL)
 		find_function(pass, step);
 	if (pass->stepwise)
@@ -188,32 +239,6 @@ do_step(Pass *pass, const Step *step)
 
 /* ---- SQL ---- */
 
-/* The arguments from "first" on; they outlive the pass. */
-static void
-copy_arguments(FunctionCallInfo fcinfo, int first, Step *step)
-{
-	Datum	   *values;
-	bool	   *nulls;
-	Oid		   *types;
-	int			n = extract_variadic_args(fcinfo, first, false, &values, &types, &nulls);
-
-	step->nargs = Max(n, 0);
-	step->types = types;
-	step->values = values;
-	step->nulls = palloc(step->nargs + 1);
-	for (int i = 0; i < step->nargs; i++)
-	{
-		int16		length;
-		bool		by_value;
-
-		step->nulls[i] = nulls[i] ? 'n' : ' ';
-		get_typlenbyval(types[i], &length, &by_value);
-		if (!nulls[i])
-			values[i] = datumCopy(values[i], by_value, length);
-	}
-	step->nulls[step->nargs] = '\0';
-}
-
 static Step *
 new_step(FunctionCallInfo fcinfo)
 {
@@ -223,6 +248,7 @@ new_step(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT), errmsg("name of the step is not set")));
 	step->name = argument_text(fcinfo, 0, NULL);
+	step->call = fcinfo;
 	step->policy = &only_once;
 	return step;
 }
@@ -241,7 +267,6 @@ temporal_step(PG_FUNCTION_ARGS)
 	step->search_path = pstrdup(namespace_search_path);
 	if (pass->step_policy != NULL)
 		step->policy = pass->step_policy;
-	copy_arguments(fcinfo, 2, step);
 	MemoryContextSwitchTo(caller);
 	result = do_step(pass, step);
 	if (result == NULL)
@@ -275,7 +300,6 @@ temporal_execute_local_activity(PG_FUNCTION_ARGS)
 	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
 	Step	   *step = new_step(fcinfo);
 
-	step->input = value_payloads(fcinfo, 1);
 	step->search_path = pass->search_path;
 	step->asked = options_retry_policy(fcinfo, 3);
 	if (step->asked != NULL)
