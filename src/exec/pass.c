@@ -264,22 +264,69 @@ pass_check_settings(Pass *pass)
 		pass_stop(pass, STOP_SPOILT, "settings were changed");
 }
 
+/* What should end the process, or the statement, is not caught by accident. */
+static void
+note_broken(Pass *pass)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(pass->memory);
+	error = CopyErrorData();
+	if (failure_class(error) == ERROR_ENDS)
+		return;
+	pass->error = error;
+	pass->stop = STOP_BROKEN;
+	pass->reason = "what it has asked for cannot be found out";
+}
+
+void
+pass_do(Pass *pass, void (*body) (void *arg), void *arg)
+{
+	PG_TRY();
+	{
+		body(arg);
+	}
+	PG_CATCH();
+	{
+		note_broken(pass);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+}
+
+typedef struct Search
+{
+	const Pass *pass;
+	const char *name;
+	const Registration *found;
+} Search;
+
+static void
+search_body(void *arg)
+{
+	Search	   *search = arg;
+
+	search->found = service_find_registration(search->pass->namespace_name, QUEUE_TYPE(ACTIVITY),
+											  search->name);
+}
+
 const Registration *
 pass_registration(Pass *pass, const char *name)
 {
 	MemoryContext caller;
-	const Registration *registration;
+	Search		search = {pass, name, NULL};
 	ListCell   *cell;
 
 	foreach(cell, pass->registrations)
 		if (strcmp(((const Registration *) lfirst(cell))->name, name) == 0)
 			return lfirst(cell);
 	caller = MemoryContextSwitchTo(pass->memory);
-	registration = service_find_registration(pass->namespace_name, QUEUE_TYPE(ACTIVITY), name);
-	if (registration != NULL)
-		pass->registrations = lappend(pass->registrations, unconstify(Registration *, registration));
+	pass_do(pass, search_body, &search);
+	if (search.found != NULL)
+		pass->registrations = lappend(pass->registrations,
+										unconstify(Registration *, search.found));
 	MemoryContextSwitchTo(caller);
-	return registration;
+	return search.found;
 }
 
 Pass *

@@ -32,6 +32,7 @@ typedef enum PassStop
 	STOP_STEP,					/* for a local step that the runner must take */
 	STOP_ACTIVITIES,			/* for activities that the runner must run */
 	STOP_SPOILT,				/* steps were taken that did not stay: begin again */
+	STOP_BROKEN,				/* what we do for the function has failed */
 	STOP_NONDETERMINISTIC		/* the function does not do what the history says */
 } PassStop;
 
@@ -160,6 +161,7 @@ typedef struct Pass
 	List	   *commands;		/* of Pb__Command: new ones */
 	PassStop	stop;
 	const char *reason;			/* why it stopped */
+	ErrorData  *error;			/* that has broken it */
 	const char *waiting_at;		/* and where, if it waits; NULL: not known */
 	bool		again;			/* it needs no event to go on, only another task */
 } Pass;
@@ -186,6 +188,12 @@ extern void pass_extend(Pass *pass, const List *events);
 
 /* The function goes on in the task that is in hand since then. */
 extern void pass_go_on(Pass *pass);
+
+/*
+ * Does something of ours that asks the database: whatever the function makes of
+ * its error, the pass ends with it.
+ */
+extern void pass_do(Pass *pass, void (*body) (void *arg), void *arg);
 
 /* The activity of that type that is registered, NULL if there is none; looked up once. */
 extern const Registration *pass_registration(Pass *pass, const char *name);

@@ -229,7 +229,8 @@ answer(const Task *task, Call *call, const ErrorData *error)
 												   (int) call->limit_ms)));
 		return;
 	}
-	if (pass->stop == STOP_NONE && error != NULL && failure_class(error) != ERROR_FAILS)
+	if (pass->stop == STOP_BROKEN ||
+		(pass->stop == STOP_NONE && error != NULL && failure_class(error) != ERROR_FAILS))
 	{
 		fail_by_error(task, pass, error);
 		return;
@@ -303,7 +304,7 @@ call_with_steps(Call *call)
 				return error;
 		}
 		else
-			return error;
+			return pass->stop == STOP_BROKEN ? pass->error : error;
 		pass_rewind(pass);
 	}
 }
@@ -345,8 +346,8 @@ do_body(void *arg)
 	ErrorData  *error = call_with_steps(call);
 
 	/* What is meant for this session has been raised; others may have said it. */
-	if (error != NULL && call->pass->stop == STOP_NONE && !call->timed_out && !task->apart &&
-		failure_class(error) == ERROR_AGAIN)
+	if (error != NULL && (call->pass->stop == STOP_NONE || call->pass->stop == STOP_BROKEN) &&
+		!call->timed_out && !task->apart && failure_class(error) == ERROR_AGAIN)
 	{
 		task->collided = !task->shared;
 		ReThrowError(error);

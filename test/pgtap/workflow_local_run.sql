@@ -392,6 +392,25 @@ SELECT is(t.outcome('before behind'), '"\"a 1\""', 'what cannot be done is in th
 SELECT is(t.pending_activity('before ' || w, '1') ->> 'attempt', '1', w || ' is no attempt that has failed') FROM unnest(ARRAY['mocked', 'collider']) w;
 SELECT temporal.terminate_workflow('before ' || w) FROM unnest(ARRAY['collides_itself', 'collider']) w \g /dev/null
 
+\echo # what cannot be found out
+
+CREATE FUNCTION shop.blinds() RETURNS text LANGUAGE plpgsql AS
+$$
+BEGIN
+	ALTER TABLE temporal.registration RENAME TO gone;
+	PERFORM temporal.execute_activity('note', 'seen'::text);
+	RETURN 'found';
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLERRM;
+END
+$$;
+SELECT temporal.register_workflow('shop.blinds', direct_sql => true) \g /dev/null
+SELECT is(t.launch('blinds'), 'running', 'the registration of an activity cannot be read, which the function does not decide upon');
+SELECT t.event_has('blinds', 4, '{"cause": "WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE",
+	"failure": {"message": "relation \"temporal.registration\" does not exist"}}', 'its workflow task fails');
+SELECT t.check('blinds');
+SELECT temporal.terminate_workflow('blinds') \g /dev/null
+
 \echo # stand-ins
 
 SELECT temporal.mock_activity('outside', '7') \g /dev/null
