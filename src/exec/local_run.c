@@ -303,18 +303,22 @@ advance_body(void *arg)
 
 /*
  * The task in hand is completed, "runs" happen, and the next one is in hand if
- * that has made one.
+ * that has made one, or if there are none.
  */
 static void
 advance(Pass *pass, List *runs)
 {
-	Advancing	to = {pass, workflow_completion(pass), runs};
+	Advancing	to = {pass, NULL, runs};
 
+	pass->again = runs == NIL;
+	to.request = workflow_completion(pass);
 	task_patiently(advance_body, &to);
 	if (!to.accepted)
 		refuse(pass);
+	/* Steps are done in the database, too, and are forgotten now. */
+	pass->runs += list_length(runs) + list_length(pass->steps);
 	pass_extend(pass, to.events);
-	pass->runs += list_length(runs);
+	pass->again = false;
 }
 
 static void
@@ -427,6 +431,30 @@ run_here(Pass *pass, List *handles)
 	MemoryContextSwitchTo(caller);
 }
 
+static void
+next_task_body(void *arg)
+{
+	advance(arg, NIL);
+}
+
+/*
+ * What was asked for and cancelled in the task in hand must not be run by
+ * anybody, so the task in which it is cancelled is the next thing that happens.
+ */
+static bool
+cancel_unstarted(Pass *pass)
+{
+	MemoryContext caller;
+
+	if (!handle_cancels_late(pass))
+		return false;
+	caller = MemoryContextSwitchTo(pass->memory);
+	pass_do(pass, next_task_body, pass);
+	pass_go_on(pass);
+	MemoryContextSwitchTo(caller);
+	return true;
+}
+
 /*
  * local_run_all -- runs what can be run, and goes on to the next task; false if
  * there is nothing.
@@ -434,13 +462,14 @@ run_here(Pass *pass, List *handles)
 bool
 local_run_all(Pass *pass)
 {
-	List	   *handles;
+	List	   *handles = NIL;
 
-	if (!pass->may_run || !pass_is_live(pass) || is_full(pass) || is_late(next_due(pass)))
+	if (!pass->may_run || !pass_is_live(pass))
 		return false;
-	handles = pending_handles(pass);
+	if (!is_full(pass) && !is_late(next_due(pass)))
+		handles = pending_handles(pass);
 	if (handles == NIL)
-		return false;
+		return cancel_unstarted(pass);
 	if (pass->stepwise)
 		pass_stop(pass, STOP_ACTIVITIES,
 				  psprintf("activity %s", ((const Handle *) linitial(handles))->name));

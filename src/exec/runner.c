@@ -107,7 +107,10 @@ runner_do_task(const ServiceQueue *queue, Batch *batch)
 	error = xact_guard(do_job, &job);
 	/* With more care this time: see workflow_task.c. */
 	if (error != NULL && job.task.advance != NULL && service_advance_refused(job.task.advance))
+	{
+		job.task.collided = false;
 		error = xact_guard(do_job, &job);
+	}
 	wake_set_blame(blame);
 	if (error != NULL)
 		put_back(&job, error);

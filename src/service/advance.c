@@ -155,14 +155,15 @@ advance_body(ServiceCall *call, void *arg)
 	Transition *transition = body->advance->transition;
 	ListCell   *cell;
 
-	transition->now = ((const ActivityRun *) linitial(body->runs))->started;
+	transition->now = body->runs == NIL ? clock_now() :
+		((const ActivityRun *) linitial(body->runs))->started;
 	body->accepted = complete_task(body->advance, body->request);
 	foreach(cell, body->runs)
 		body->accepted = body->accepted &&
 			run_activity(transition, lfirst(cell), body->request->identity);
 	if (!body->accepted)
 		return;
-	if (transition->force_task)
+	if (transition->force_task || body->request->force_create_new_workflow_task)
 		core_want_workflow_task(transition);
 	transition->force_task = false;
 	start_next(body->advance, body->request);

@@ -375,6 +375,49 @@ SELECT is(t.launch('dispatched'), '["a 1", "b 1"]', 'activities of the same role
 SELECT is(t.ways('dispatched'), 'local, queue', 'are run here if it is that of their registration');
 SELECT t.check('dispatched');
 
+\echo # cancelled before it has begun
+
+CREATE FUNCTION shop.cancels(activity text, what text) RETURNS text LANGUAGE plpgsql AS
+$$
+DECLARE
+	handle bigint := temporal.start_activity(activity, 'cancelled'::text, activity_id => 'a');
+BEGIN
+	PERFORM temporal.cancel_handle(handle);
+	CASE what
+		WHEN 'note' THEN PERFORM temporal.execute_activity('note', 'other'::text);
+		WHEN 'step' THEN PERFORM temporal.step('step', 'INSERT INTO shop.log (what) VALUES ($1)', 'step'::text);
+		WHEN 'block' THEN
+			BEGIN
+				PERFORM temporal.step('step', 'INSERT INTO shop.log (what) VALUES ($1)', 'block'::text);
+				PERFORM temporal.sleep('1 s');
+				RAISE EXCEPTION 'never mind';
+			EXCEPTION WHEN raise_exception THEN
+				NULL;
+			END;
+		WHEN 'sleep' THEN PERFORM temporal.sleep('1 s');
+		WHEN 'refused' THEN PERFORM temporal.start_activity(activity, 'twice'::text, activity_id => 'a');
+		ELSE NULL;
+	END CASE;
+	PERFORM temporal.await(handle, timeout => CASE what WHEN 'timeout' THEN interval '1 s' END);
+	RETURN 'not cancelled';
+EXCEPTION WHEN SQLSTATE 'TF012' THEN
+	RETURN what;
+END
+$$;
+SELECT temporal.register_workflow('shop.cancels') \g /dev/null
+TRUNCATE shop.log;
+CREATE TEMP TABLE cancels AS SELECT a || ' ' || t AS id, a, t
+	FROM unnest(ARRAY['note', 'beating']) a, unnest(ARRAY['none', 'note', 'step', 'block', 'sleep', 'timeout', 'refused']) t;
+SELECT temporal.start_workflow('cancels', inputs => ARRAY[to_jsonb(a), to_jsonb(t)], workflow_id => id) FROM cancels \g /dev/null
+SELECT t.tick(), t.skip('1 s') \g /dev/null
+SELECT is(t.outcome(id), CASE t WHEN 'refused' THEN 'running' ELSE to_jsonb(t)::text END, 'an activity is cancelled: ' || id) FROM cancels;
+SELECT is((SELECT array_agg(what ORDER BY what) FROM shop.log), '{block,block,other,other,step,step}', 'and is not run');
+SELECT t.check(id) FROM cancels;
+SELECT t.history_is('note none', '1 WF_STARTED, 2 WFT_SCHED, 3 WFT_START, 4 WFT_DONE, 5 ACT_SCHED, 6 WFT_SCHED, 7 WFT_START, 8 WFT_DONE,'
+	' 9 ACT_CANCEL_REQ, 10 ACT_CANCELED, 11 WFT_SCHED, 12 WFT_START, 13 WFT_DONE, 14 WF_COMPLETED', 'history has both');
+SELECT t.event_has('note refused', 4, '{"cause": "WORKFLOW_TASK_FAILED_CAUSE_SCHEDULE_ACTIVITY_DUPLICATE_ID"}', 'a command may still be refused');
+TRUNCATE shop.log;
+
 \echo # what cannot be done here
 
 CREATE FUNCTION shop.outside(n integer) RETURNS integer LANGUAGE sql AS 'SELECT n';
