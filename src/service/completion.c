@@ -3,7 +3,8 @@
  *	  What the answer to a workflow task does to its run.
  *
  * Activities that the commands cancel are locked before the run: a worker may
- * be holding one until it has locked the run.
+ * be holding one until it has locked the run.  Where the run is locked from the
+ * poll on, nobody waits for them.
  */
 #include "postgres.h"
 
@@ -66,19 +67,26 @@ completion_lock(ServiceCall *call, const ProtobufCBinaryData *bytes, size_t n_co
 /*
  * completion_lock_cancelled -- the activities that commands cancel, of a run
  * that is locked already.
+ *
+ * Whoever holds one may be about to lock the run, so nobody waits here.
  */
 void
 completion_lock_cancelled(ExecutionState *state,
 						  const Pb__RespondWorkflowTaskCompletedRequest *request)
 {
-	List	   *missing = NIL;
 	ListCell   *cell;
 
 	foreach(cell, cancelled_activities(request->n_commands, request->commands))
-		if (state_find_activity(state, *(const int64 *) lfirst(cell)) == NULL)
-			missing = lappend(missing, lfirst(cell));
-	foreach(cell, store_lock_activities(&state->key, missing))
-		state_add_activity(state, lfirst(cell));
+	{
+		int64		event_id = *(const int64 *) lfirst(cell);
+
+		if (state_find_activity(state, event_id) == NULL &&
+			store_load_activity(state, event_id, LOCK_SKIP) == NULL &&
+			store_load_activity(state, event_id, LOCK_NONE) != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+					 errmsg("an activity that the workflow cancels is held by a worker")));
+	}
 }
 
 /* Loads the other pending entities that the commands name. */
