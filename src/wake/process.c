@@ -528,13 +528,13 @@ process_prepare_executor(Oid role, uint32 *generation)
 	return index;
 }
 
-/* process_free_executors -- forgets those of our database that have ended. */
+/* process_free_executors -- forgets those of a role in our database that have ended. */
 void
-process_free_executors(void)
+process_free_executors(Oid role)
 {
 	lock_exclusive();
 	for (int i = LAUNCHER_SLOT + 1; i < WAKE_PROCESSES; i++)
-		if (is_spent(slot_at(i), MyDatabaseId))
+		if (is_spent(slot_at(i), MyDatabaseId) && slot_at(i)->info.role == role)
 			slot_at(i)->info.state = PROCESS_FREE;
 	unlock();
 }

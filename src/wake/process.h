@@ -93,7 +93,7 @@ extern void process_listens(int port);
 extern void process_want(ProcessKind kind, int number, bool wanted);
 /* The keeper, for the executors of its database. */
 extern int process_prepare_executor(Oid role, uint32 *generation);
-extern void process_free_executors(void);
+extern void process_free_executors(Oid role);
 extern void process_ask_executor(int pid);
 extern void process_wake_executors(void);
 extern Oid process_role(void);

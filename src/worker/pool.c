@@ -8,7 +8,8 @@
  * the place of one that is idle or has been at work longest.
  *
  * An executor that has failed is started again after a pause, and does its
- * first tasks one by one: that which has ended it may come again.  The launcher
+ * first tasks one by one: that which has ended it may come again.  The pause is
+ * that of its role, so that it keeps nobody else from work.  The launcher
  * does not know executors; when the keeper has died, its successor finds them
  * at work.
  */
@@ -37,15 +38,25 @@ typedef struct Executors
 {
 	ProcessInfo infos[MAX_EXECUTORS]; /* those that run or start */
 	int count;
-	bool failed;
+	Oid failed[MAX_EXECUTORS]; /* roles whose executors have failed */
+	int n_failed;
 } Executors;
+
+/* A role whose executor has failed: none is started before then. */
+typedef struct Rest
+{
+	Oid role;
+	bool resting;
+	TimestampTz failed_at;
+	TimestampTz start_at;
+	int failures; /* in a row */
+} Rest;
 
 static TimestampTz look_at = DT_NOBEGIN; /* a time of day, as are all here */
 static TimestampTz looked_at = 0;
-static bool resting = false; /* some have failed: none is started before then */
-static TimestampTz start_at = DT_NOBEGIN;
-static TimestampTz failed_at = 0;
-static int failures = 0; /* of executors, in a row */
+static TimestampTz start_at = DT_NOBEGIN; /* one could not be started: none is before then */
+static Rest rests[MAX_EXECUTORS];
+static int n_rests = 0;
 static uint64 seen; /* what was registered at the last look */
 
 bool
@@ -73,16 +84,15 @@ find_executors(Executors *executors)
 	ProcessInfo info;
 	int cursor = 0;
 
-	executors->count = 0;
-	executors->failed = false;
+	executors->count = executors->n_failed = 0;
 	while (process_next(&cursor, &info) && executors->count < MAX_EXECUTORS)
 	{
 		if (info.kind != PROCESS_EXECUTOR || info.database != MyDatabaseId)
 			continue;
 		if (info.state == PROCESS_RUNNING || info.state == PROCESS_STARTING)
 			executors->infos[executors->count++] = info;
-		else
-			executors->failed = true;
+		else if (executors->n_failed < MAX_EXECUTORS)
+			executors->failed[executors->n_failed++] = info.role;
 	}
 }
 
@@ -96,19 +106,94 @@ count_of(const Executors *executors, Oid role)
 	return count;
 }
 
+/* ---- pauses ---- */
+
+static Rest *
+find_rest(Oid role)
+{
+	for (int i = 0; i < n_rests; i++)
+		if (rests[i].role == role)
+			return &rests[i];
+	return NULL;
+}
+
+/* One for that role, in the place of the oldest if there are too many. */
+static Rest *
+make_rest(Oid role)
+{
+	Rest *rest = &rests[0];
+
+	if (n_rests < MAX_EXECUTORS)
+		rest = &rests[n_rests++];
+	else
+		for (int i = 1; i < n_rests; i++)
+			if (rests[i].failed_at < rest->failed_at)
+				rest = &rests[i];
+	MemSet(rest, 0, sizeof(Rest));
+	rest->role = role;
+	return rest;
+}
+
+static bool
+is_resting(Oid role)
+{
+	const Rest *rest = find_rest(role);
+
+	return rest != NULL && rest->resting;
+}
+
+static bool
+anybody_rests(void)
+{
+	for (int i = 0; i < n_rests; i++)
+		if (rests[i].resting)
+			return true;
+	return false;
+}
+
 /* Has one failed a short time ago? */
 static bool
-is_cautious(TimestampTz now)
+is_cautious(const Rest *rest, TimestampTz now)
 {
-	return now - failed_at < CAUTIOUS_MS * INT64CONST(1000);
+	return rest != NULL && now - rest->failed_at < CAUTIOUS_MS * INT64CONST(1000);
 }
 
 /* How long to wait after a failure: longer each time. */
 static long
-retry_ms(void)
+retry_ms(int failures)
 {
 	return failures > 4 ? RETRY_MS : Min(FIRST_RETRY_MS << (failures - 1), RETRY_MS);
 }
+
+static void
+begin_rest(Oid role, TimestampTz now)
+{
+	Rest *rest = find_rest(role);
+
+	if (rest == NULL)
+		rest = make_rest(role);
+	if (rest->resting)
+		return;
+	rest->failures = is_cautious(rest, now) ? rest->failures + 1 : 1;
+	rest->failed_at = now;
+	rest->start_at = now + retry_ms(rest->failures) * INT64CONST(1000);
+	rest->resting = true;
+}
+
+/* Until a pause is over one can see why there is one. */
+static void
+end_rests(TimestampTz now)
+{
+	for (int i = 0; i < n_rests; i++)
+	{
+		if (!rests[i].resting || rests[i].start_at > now)
+			continue;
+		process_free_executors(rests[i].role);
+		rests[i].resting = false;
+	}
+}
+
+/* ---- starting and leaving ---- */
 
 static bool
 start_executor(Oid role)
@@ -125,7 +210,7 @@ start_executor(Oid role)
 	worker.bgw_notify_pid = MyProcPid;
 	worker.bgw_main_arg = Int32GetDatum(slot);
 	memcpy(worker.bgw_extra, &generation, sizeof(generation));
-	worker.bgw_extra[CAUTIOUS_BYTE] = is_cautious(clock_wall_now());
+	worker.bgw_extra[CAUTIOUS_BYTE] = is_cautious(find_rest(role), clock_wall_now());
 	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "temporal executor for database %u",
 			 MyDatabaseId);
 	strlcpy(worker.bgw_type, "temporal executor", sizeof(worker.bgw_type));
@@ -150,6 +235,8 @@ neediest(const Executors *executors, List *roles)
 		const FunctionRole *role = lfirst(cell);
 		int count = count_of(executors, role->role);
 
+		if (is_resting(role->role))
+			continue;
 		/* With too many roles only those that have work. */
 		if (list_length(roles) > guc_executors && (count > 0 || !role->has_work))
 			continue;
@@ -279,24 +366,6 @@ has_changed(List *roles)
 	return true;
 }
 
-/* After a failure nothing is started for a while, and one can see it. */
-static void
-rest(const Executors *executors, TimestampTz now)
-{
-	if (executors->failed && !resting)
-	{
-		failures = is_cautious(now) ? failures + 1 : 1;
-		start_at = now + retry_ms() * INT64CONST(1000);
-		failed_at = now;
-		resting = true;
-	}
-	else if (resting && start_at <= now)
-	{
-		process_free_executors();
-		resting = false;
-	}
-}
-
 bool
 pool_is_cautious(void)
 {
@@ -316,8 +385,10 @@ pool_attend(void)
 		roles = service_function_roles(true);
 	if (has_changed(roles))
 		process_wake_executors();
+	end_rests(now);
 	find_executors(&executors);
-	rest(&executors, now);
+	for (int i = 0; i < executors.n_failed; i++)
+		begin_rest(executors.failed[i], now);
 	dismiss(&executors, roles);
 	if (start_at <= now)
 		start_missing(&executors, roles);
@@ -325,6 +396,6 @@ pool_attend(void)
 	if (lacking)
 		make_room(&executors, roles, crowded);
 	looked_at = now;
-	look_at = now + (crowded || lacking || start_at > now ? LOOK_MS : FOREVER_MS) *
+	look_at = now + (crowded || lacking || start_at > now || anybody_rests() ? LOOK_MS : FOREVER_MS) *
 		INT64CONST(1000);
 }

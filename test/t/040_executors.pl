@@ -293,6 +293,22 @@ ok($node->poll_query_until('postgres', q{SELECT count(*) = 4 FROM temporal.workf
 	'with more roles than executors all have their turn');
 is(sql(q{SELECT string_agg(temporal.workflow_result(r) ->> 0, ' ') FROM unnest(ARRAY['r1', 'r4']) r}), 'r1 r4', 'each as itself');
 cmp_ok(executors(), '<=', 2, 'there are no more than allowed');
+
+# The executor of r1 ends again and again, for longer each time, until its pause
+# is longer than it takes to start another one.
+sql('ALTER SYSTEM SET temporal.executors = 1');
+$node->reload;
+my $of_r1 = q{FROM pg_stat_activity WHERE backend_type = 'temporal executor' AND usename = 'r1'};
+for my $failure (1 .. 4)
+{
+	sql(qq{SELECT temporal.start_workflow('r1', workflow_id => 'failure $failure')});
+	$node->poll_query_until('postgres', qq{SELECT count(pg_terminate_backend(pid)) = 1 $of_r1}) or die 'r1 has no executor';
+	$node->poll_query_until('postgres', qq{SELECT count(*) = 0 $of_r1});
+}
+sql(q{SELECT temporal.start_workflow('r2', workflow_id => 'beside')});
+ok($node->poll_query_until('postgres', q{SELECT status = 'Completed' FROM temporal.workflows WHERE workflow_id = 'beside'}),
+	'a role has an executor');
+is(sql(q{SELECT count(*) FROM temporal.stat_workers() WHERE kind = 'executor' AND state = 'stopped'}), '1', 'while another waits since its own has failed');
 sql('ALTER SYSTEM SET temporal.executors = 0');
 $node->reload;
 ok($node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'temporal executor'}), 'they leave');
