@@ -32,7 +32,7 @@ waiting_poll(const ServiceCall *call, int kind, const char *queue)
 	uint64		queue_id = ident_queue(namespace_id, kind, queue);
 	ServiceCall *poll = call->waiters->first(queue_id);
 
-	if (poll == NULL ||
+	if (poll == NULL || !store_adopted() ||
 		store_peek_tasks(namespace_id, kind, queue, 1, wake_lower_bound(queue_id)) != NIL)
 		return NULL;
 	return poll;
@@ -42,9 +42,11 @@ static void
 take(const ServiceCall *call, ServiceCall *poll, int kind, const char *queue,
 	 const char *identity)
 {
+	uint64		queue_id = ident_queue(&call->namespace->id, kind, queue);
+
 	call->waiters->take(poll);
-	wake_note_poller(ident_queue(&call->namespace->id, kind, queue), &call->namespace->id,
-					 identity);
+	wake_note_poller(queue_id, &call->namespace->id, identity);
+	wake_mark_handed(queue_id);
 }
 
 static List *
@@ -165,7 +167,7 @@ List *
 hand_off_take(ServiceCall *call, Transition *transition)
 {
 	if (call->waiters == NULL || !state_is_open(transition->state) ||
-		(!transition->offer_task && transition->tasks == NIL) || !store_adopted())
+		(!transition->offer_task && transition->tasks == NIL))
 		return NIL;
 	return hand_off_activities(call, transition, hand_off_workflow_task(call, transition, NIL));
 }

@@ -38,6 +38,7 @@ note_claim(const TaskRow *task, int attempt)
 	WakeClaim	claim = {task->key, task->queue_id, task->event_id, attempt};
 
 	wake_note_claim(&claim);
+	wake_mark_taken(task->queue_id);
 }
 
 /* Was that attempt taken and rolled back, and the keeper has not seen to it? */

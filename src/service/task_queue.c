@@ -25,11 +25,16 @@ describe_stats(const ServiceCall *call, int kind, const char *queue)
 	Pb__TaskQueueStats *stats = proto_new(&pb__task_queue_stats__descriptor);
 	int64		count;
 	TimestampTz oldest;
+	double		added;
+	double		taken;
 
 	store_backlog(&call->namespace->id, kind, queue, &count, &oldest);
 	stats->approximate_backlog_count = count;
 	stats->approximate_backlog_age =
 		proto_duration(oldest == 0 ? 0 : Max(call->now - oldest, 0));
+	wake_queue_rates(ident_queue(&call->namespace->id, kind, queue), &added, &taken);
+	stats->tasks_add_rate = added;
+	stats->tasks_dispatch_rate = taken;
 	return stats;
 }
 

@@ -1,6 +1,6 @@
 /*
  * queue.c
- *	  What we remember of a task queue: bound of its claims, SQL listeners.
+ *	  What we remember of a task queue: bound of its claims, SQL listeners, rates.
  *
  * Entries form sets of WAKE_WAYS; a new queue replaces the one of its set
  * that was used longest ago and has no listeners.  Losing an entry costs one
@@ -22,6 +22,8 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "wake/shmem.h"
+
+#define RATE_PERIOD (5 * USECS_PER_SEC)
 
 static uint64 *listened; /* queues that this session listens to */
 static int nlistened;
@@ -80,6 +82,7 @@ find_or_create(Queue *set, Oid database, uint64 queue_id)
 	oldest->has_work = false;
 	oldest->bound = NO_BOUND;
 	oldest->last_poll = DT_NOBEGIN;
+	MemSet(&oldest->rates, 0, sizeof(QueueRates));
 	for (int i = 0; i < WAKE_CLAIMERS; i++)
 		oldest->claimers[i].proc = -1;
 	return find(set, database, queue_id);
@@ -222,6 +225,78 @@ queue_announce(uint64 queue_id, int64 created_at)
 	if (is_new)
 		database_note_work();
 }
+
+/* ---- rates ---- */
+
+/* Empties the periods that have begun since anything was counted. */
+static void
+turn_to(QueueRates *rates, int64 period)
+{
+	for (int64 next = Max(rates->period + 1, period - WAKE_RATE_PERIODS + 1); next <= period; next++)
+		rates->added[next % WAKE_RATE_PERIODS] = rates->taken[next % WAKE_RATE_PERIODS] = 0;
+	rates->period = Max(rates->period, period);
+}
+
+/* queue_count -- tasks have come to a queue, and left it. */
+void
+queue_count(uint64 queue_id, int added, int taken)
+{
+	TimestampTz now = clock_wall_now();
+	Queue *set = set_of(MyDatabaseId, queue_id);
+	Queue *queue;
+
+	LWLockAcquire(lock_of(set), LW_EXCLUSIVE);
+	queue = find_or_create(set, MyDatabaseId, queue_id);
+	if (queue)
+	{
+		QueueRates *rates = &queue->rates;
+
+		if (rates->since == 0)
+			rates->since = now;
+		turn_to(rates, now / RATE_PERIOD);
+		rates->added[rates->period % WAKE_RATE_PERIODS] += added;
+		rates->taken[rates->period % WAKE_RATE_PERIODS] += taken;
+	}
+	LWLockRelease(lock_of(set));
+}
+
+/* Of the time that is counted, which a new queue has not had yet. */
+static double
+seconds_counted(const QueueRates *rates, TimestampTz now)
+{
+	TimestampTz from = (now / RATE_PERIOD - (WAKE_RATE_PERIODS - 1)) * RATE_PERIOD;
+
+	return Max((now - Max(from, rates->since)) / (double) USECS_PER_SEC, 1);
+}
+
+void
+wake_queue_rates(uint64 queue_id, double *added, double *taken)
+{
+	TimestampTz now = clock_wall_now();
+	Queue *set;
+	Queue *queue;
+
+	*added = *taken = 0;
+	if (!wake_available())
+		return;
+	set = set_of(MyDatabaseId, queue_id);
+	LWLockAcquire(lock_of(set), LW_EXCLUSIVE);
+	queue = find(set, MyDatabaseId, queue_id);
+	if (queue && queue->rates.since != 0)
+	{
+		double seconds = seconds_counted(&queue->rates, now);
+
+		turn_to(&queue->rates, now / RATE_PERIOD);
+		for (int i = 0; i < WAKE_RATE_PERIODS; i++)
+		{
+			*added += queue->rates.added[i] / seconds;
+			*taken += queue->rates.taken[i] / seconds;
+		}
+	}
+	LWLockRelease(lock_of(set));
+}
+
+/* ---- announcing ---- */
 
 /* database_take_work -- which queues to announce now. */
 int

@@ -75,6 +75,17 @@ typedef struct QueueClaimer
 	int64 lowest;
 } QueueClaimer;
 
+/* Tasks that came and left in each of the latest periods; see queue.c. */
+#define WAKE_RATE_PERIODS 7
+
+typedef struct QueueRates
+{
+	int64 since;  /* when counting has begun; 0: nothing is counted */
+	int64 period; /* the latest */
+	uint32 added[WAKE_RATE_PERIODS];
+	uint32 taken[WAKE_RATE_PERIODS];
+} QueueRates;
+
 typedef struct Queue
 {
 	Oid database;  /* InvalidOid: free */
@@ -85,6 +96,7 @@ typedef struct Queue
 	int64 bound;
 	TimestampTz last_poll;
 	QueueClaimer claimers[WAKE_CLAIMERS];
+	QueueRates rates;
 } Queue;
 
 typedef struct Poller
@@ -199,6 +211,7 @@ extern void queue_lower_bound(uint64 queue_id, int64 created_at);
 extern void queue_end_claim(uint64 queue_id);
 extern void queue_note_poll(uint64 queue_id, TimestampTz now);
 extern void queue_announce(uint64 queue_id, int64 created_at);
+extern void queue_count(uint64 queue_id, int added, int taken);
 extern void queue_sweep(Oid database);
 
 /* xact.c */

@@ -78,6 +78,16 @@ extern bool wake_next_mark(int *cursor, WakeKind *kind, uint64 *channel);
 extern void wake_mark_served(uint64 queue_id);
 
 /*
+ * How many tasks came to a queue and left it, counted at commit and told as
+ * so many a second over the last half minute.  wake_mark_task() counts one
+ * that came, wake_mark_taken() one that left, wake_mark_handed() one that did
+ * both without waiting.
+ */
+extern void wake_mark_taken(uint64 queue_id);
+extern void wake_mark_handed(uint64 queue_id);
+extern void wake_queue_rates(uint64 queue_id, double *added, double *taken);
+
+/*
  * Waiting.  The caller registers, looks at the tables once more, and then
  * waits, again and again until it found what it wants; no snapshot may be
  * held while waiting.  wake_wait() returns false when the deadline has passed,

@@ -29,6 +29,8 @@ typedef struct Mark
 	int count;
 	uint64 channel;
 	int64 created_at; /* of the oldest task, or NO_TIME */
+	int added;        /* tasks that came to the queue */
+	int taken;        /* and left it */
 } Mark;
 
 /* A claim of a queue: where its bound was when it began. */
@@ -89,28 +91,38 @@ array_add(Array *array, size_t item_size)
 	return (char *) array->items + item_size * array->count++;
 }
 
-static void
-add_mark(WakeKind kind, uint64 channel, int64 created_at)
+/* A mark that wakes nobody yet; NULL if nobody could be. */
+static Mark *
+mark_of(WakeKind kind, uint64 channel)
 {
 	Mark *items = marks.items;
 	Mark *mark;
 
 	if (!wake_available())
-		return;
+		return NULL;
 	for (int i = marks.count - 1; i >= 0 && i >= marks.count - LOOK_BACK; i--)
 	{
 		if (items[i].channel == channel && items[i].kind == kind)
-		{
-			items[i].count++;
-			items[i].created_at = Min(items[i].created_at, created_at);
-			return;
-		}
+			return &items[i];
 	}
 	mark = array_add(&marks, sizeof(Mark));
+	MemSet(mark, 0, sizeof(Mark));
 	mark->kind = kind;
-	mark->count = 1;
 	mark->channel = channel;
-	mark->created_at = created_at;
+	mark->created_at = NO_TIME;
+	return mark;
+}
+
+static Mark *
+add_mark(WakeKind kind, uint64 channel, int64 created_at)
+{
+	Mark *mark = mark_of(kind, channel);
+
+	if (mark == NULL)
+		return NULL;
+	mark->count++;
+	mark->created_at = Min(mark->created_at, created_at);
+	return mark;
 }
 
 /* wake_mark_queue -- at commit, wake one process that waits for a queue. */
@@ -124,7 +136,30 @@ wake_mark_queue(uint64 queue_id)
 void
 wake_mark_task(uint64 queue_id, int64 created_at)
 {
-	add_mark(WAKE_QUEUE, queue_id, created_at);
+	Mark *mark = add_mark(WAKE_QUEUE, queue_id, created_at);
+
+	if (mark)
+		mark->added++;
+}
+
+void
+wake_mark_taken(uint64 queue_id)
+{
+	Mark *mark = mark_of(WAKE_QUEUE, queue_id);
+
+	if (mark)
+		mark->taken++;
+}
+
+void
+wake_mark_handed(uint64 queue_id)
+{
+	Mark *mark = mark_of(WAKE_QUEUE, queue_id);
+
+	if (mark == NULL)
+		return;
+	mark->added++;
+	mark->taken++;
 }
 
 /* wake_mark_closed -- at commit, wake all who wait for the end of a run. */
@@ -146,6 +181,8 @@ wake_next_mark(int *cursor, WakeKind *kind, uint64 *channel)
 {
 	Mark *items = marks.items;
 
+	while (*cursor < marks.count && items[*cursor].count == 0)
+		(*cursor)++;
 	if (*cursor >= marks.count)
 		return false;
 	*kind = items[*cursor].kind;
@@ -298,6 +335,22 @@ undo_stops(SubTransactionId subid)
 		stops.count--;
 }
 
+static void
+wake_for(const Mark *mark)
+{
+	if (mark->kind != WAKE_QUEUE)
+	{
+		waiter_wake(mark->kind, MyDatabaseId, mark->channel, PG_INT32_MAX);
+		return;
+	}
+	if (mark->added > 0 || mark->taken > 0)
+		queue_count(mark->channel, mark->added, mark->taken);
+	if (mark->created_at != NO_TIME || mark->count > 0)
+		queue_announce(mark->channel, mark->created_at);
+	if (mark->count > 0)
+		waiter_wake(mark->kind, MyDatabaseId, mark->channel, mark->count);
+}
+
 /* Wakes whom the marks concern; nothing in here may fail. */
 static void
 wake_marked(void)
@@ -311,17 +364,7 @@ wake_marked(void)
 	for (int i = 0; i < bound_claims.count; i++)
 		queue_end_claim(bounds[i].queue_id);
 	for (int i = 0; i < marks.count; i++)
-	{
-		Mark *mark = &items[i];
-
-		if (mark->kind != WAKE_QUEUE)
-			waiter_wake(mark->kind, MyDatabaseId, mark->channel, PG_INT32_MAX);
-		else
-		{
-			queue_announce(mark->channel, mark->created_at);
-			waiter_wake(mark->kind, MyDatabaseId, mark->channel, mark->count);
-		}
-	}
+		wake_for(&items[i]);
 	if (sweep_wanted)
 		database_note_prepare();
 	if (earliest_due != DT_NOEND)

@@ -21,6 +21,8 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
     DescribeNamespaceRequest,
     DescribeNamespaceResponse,
+    DescribeTaskQueueRequest,
+    DescribeTaskQueueResponse,
     DescribeWorkflowExecutionRequest,
     GetSystemInfoResponse,
     GetWorkflowExecutionHistoryRequest,
@@ -408,6 +410,37 @@ def a_stream_may_be_reset_while_its_answer_is_on_its_way():
             client.h2.reset_stream(stream, 8)
             client.flush()
         assert client.call(INFO).status == 0
+
+
+def rates(client, queue):
+    request = DescribeTaskQueueRequest(
+        namespace="default", task_queue=TaskQueue(name=own(queue)), task_queue_type=1, report_stats=True
+    )
+    stats = DescribeTaskQueueResponse.FromString(
+        client.call(WORKFLOW + "DescribeTaskQueue", request.SerializeToString()).body[5:]
+    ).stats
+    return stats.approximate_backlog_count, stats.tasks_add_rate, stats.tasks_dispatch_rate
+
+
+@test
+def tasks_that_come_and_go_are_counted():
+    with Client() as client:
+        assert rates(client, "rates") == (0, 0, 0)
+        for number in range(3):
+            assert client.call(WORKFLOW + "StartWorkflowExecution", start("rates", f"rates-{number}")).status == 0
+        backlog, added, taken = rates(client, "rates")
+        assert backlog == 3 and added > 0 and taken == 0, (added, taken)
+        assert client.call(WORKFLOW + "PollWorkflowTaskQueue", poll("rates")).status == 0
+        backlog, added, taken = rates(client, "rates")
+        assert backlog == 2 and added > taken > 0, (added, taken)
+        # One that is handed over without waiting counts as well.
+        waiting = client.start(WORKFLOW + "PollWorkflowTaskQueue")
+        client.send(waiting, frame(poll("rates-handed")))
+        assert client.is_quiet(waiting, 0.2)
+        assert client.call(WORKFLOW + "StartWorkflowExecution", start("rates-handed", "rates-handed")).status == 0
+        assert client.wait(waiting).status == 0
+        backlog, added, taken = rates(client, "rates-handed")
+        assert backlog == 0 and added == taken > 0, (added, taken)
 
 
 def greet():
