@@ -10,6 +10,8 @@
 
 #define BUFFER_COUNT_LIMIT 100
 #define BUFFER_SIZE_LIMIT (2 * 1024 * 1024)
+/* How long SDKs let a sticky task wait, as a rule. */
+#define STICKY_TIMEOUT (5 * USECS_PER_SEC)
 
 Transition *
 transition_new(ExecutionState *state, TimestampTz now)
@@ -289,7 +291,8 @@ run_deadline(const ExecutionState *state)
 
 /*
  * Arms the run's timer row.  A row is only ever lowered: one that fires early
- * finds nothing due and arms the next.
+ * finds nothing due and arms the next.  While a workflow task runs it is as
+ * early as the next, sticky one will want it, so that it serves for both.
  */
 static void
 arm_run_timer(Transition *transition, TimestampTz next_user_timer)
@@ -299,6 +302,8 @@ arm_run_timer(Transition *transition, TimestampTz next_user_timer)
 	TimestampTz armed = state->run->timer_armed;
 
 	earliest(&deadline, next_user_timer);
+	if (state_task_started(state))
+		earliest(&deadline, transition->now + STICKY_TIMEOUT);
 	if (deadline == 0 || (armed != 0 && armed <= deadline))
 		return;
 	if (armed != 0)

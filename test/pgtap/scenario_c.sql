@@ -156,8 +156,9 @@ SELECT t.check('s-47 open');
 -- ------------------------------------------------- S-48 several at once
 
 SELECT t.run('s-48', t.start_timer('a', '1s') || t.start_timer('b', '1s'));
-SELECT t.move_clock('3s');
-SELECT is(t.tick(), 1, 'S-48 several at once: one deadline for the run');
+SELECT is((SELECT count(*) FROM temporal.timer JOIN temporal.execution USING (run_id) WHERE workflow_id = 's-48'),
+	1::bigint, 'S-48 several at once: one deadline for the run');
+SELECT t.skip('3s');
 SELECT t.history_is('s-48', 'P, 5 TIMER_START, 6 TIMER_START, 7 TIMER_FIRED, 8 TIMER_FIRED, 9 WFT_SCHED', 'S-48 events');
 SELECT is(t.event('s-48', 7), '{"timerId": "a", "startedEventId": "5"}', 'S-48 TIMER_FIRED a');
 SELECT is(t.event('s-48', 8), '{"timerId": "b", "startedEventId": "6"}', 'S-48 TIMER_FIRED b');
