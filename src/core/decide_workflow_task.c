@@ -315,7 +315,6 @@ core_complete_workflow_task(Transition *transition,
 	attributes->worker_version = request->worker_version_stamp;
 	attributes->sdk_metadata = request->sdk_metadata;
 	attributes->metering_metadata = request->metering_metadata;
-	attributes->deployment = request->deployment;
 	attributes->versioning_behavior = request->versioning_behavior;
 	if (request->deployment_options != NULL &&
 		request->deployment_options->worker_versioning_mode == VERSIONED)
