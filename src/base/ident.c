@@ -67,6 +67,25 @@ ident_random_uuid(void)
 	return ident_uuid_text(&uuid);
 }
 
+/*
+ * ident_random_id -- names a request that nobody else has named, as palloc'd
+ * text: history has many of these, so it is short.
+ */
+char *
+ident_random_id(void)
+{
+	static const char digits[] =
+		"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
+	uint8		bytes[11];
+	char	   *text = palloc(sizeof(bytes) + 1);
+
+	random_bytes(bytes, sizeof(bytes));
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		text[i] = digits[bytes[i] & 63];
+	text[sizeof(bytes)] = '\0';
+	return text;
+}
+
 char *
 ident_uuid_text(const pg_uuid_t *uuid)
 {

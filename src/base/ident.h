@@ -18,6 +18,7 @@ typedef struct RunKey
 
 extern pg_uuid_t ident_new_run_id(TimestampTz now);
 extern char *ident_random_uuid(void);
+extern char *ident_random_id(void);
 extern char *ident_uuid_text(const pg_uuid_t *uuid);
 extern bool ident_parse_uuid(const char *text, pg_uuid_t *uuid);
 

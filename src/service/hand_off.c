@@ -102,7 +102,7 @@ hand_off_workflow_task(ServiceCall *call, Transition *transition, List *list)
 	take(call, poll, QUEUE_TYPE(WORKFLOW), queue, request->identity);
 	transition_flush_buffer(transition);
 	state->run->workflow_task->queue = queue;
-	core_start_workflow_task(transition, queue, ident_random_uuid(), request->identity,
+	core_start_workflow_task(transition, queue, ident_random_id(), request->identity,
 							 &call->limits);
 	return handed(list, poll, NULL);
 }
@@ -153,7 +153,7 @@ hand_off_activities(ServiceCall *call, Transition *transition, List *list)
 			continue;
 		request = poll->request;
 		take(call, poll, QUEUE_TYPE(ACTIVITY), queue, request->identity);
-		core_start_activity(transition, activity, ident_random_uuid(), request->identity);
+		core_start_activity(transition, activity, ident_random_id(), request->identity);
 		list = handed(list, poll, activity);
 	}
 	return list;

@@ -149,7 +149,7 @@ start_workflow_task(ServiceCall *call, ExecutionState *state, const char *queue,
 		call->advance = advance_new(call, state, queue, identity);
 		return &answer_workflow_task(state, HISTORY_WHOLE)->base;
 	}
-	core_start_workflow_task(transition, queue, ident_random_uuid(), identity, &call->limits);
+	core_start_workflow_task(transition, queue, ident_random_id(), identity, &call->limits);
 	if (call->session_bound)
 		core_bind_workflow_task(transition, &self);
 	extent = state_is_sticky(state) ? HISTORY_NEW : HISTORY_PAGES;
@@ -318,7 +318,7 @@ poll_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request
 			store_drop_task(task);
 			activity_offer_taken(activity, task->created_at);
 			transition = transition_new(state, call->now);
-			core_start_activity(transition, activity, ident_random_uuid(), request->identity);
+			core_start_activity(transition, activity, ident_random_id(), request->identity);
 			if (call->session_bound)
 				core_bind_activity(transition, activity, &self);
 			store_commit_activity(transition, activity);

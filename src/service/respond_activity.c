@@ -202,7 +202,7 @@ complete(ServiceCall *call, Target target, const Pb__Payloads *result, const cha
 
 	/* Completed by id before anybody took it: the caller did. */
 	if (!target.activity->state->started)
-		core_start_activity(transition, target.activity, ident_random_uuid(), identity);
+		core_start_activity(transition, target.activity, ident_random_id(), identity);
 	service_complete_activity(transition, target.activity, result, identity);
 	service_commit(call, transition);
 }

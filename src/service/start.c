@@ -232,7 +232,7 @@ create_run(ServiceCall *call, const Start *start, const RunKey *key, StartResult
 	if (!delayed)
 		core_want_workflow_task(transition);
 	if (parameters.eager)
-		core_start_workflow_task(transition, request->task_queue->name, ident_random_uuid(),
+		core_start_workflow_task(transition, request->task_queue->name, ident_random_id(),
 								 request->identity, &call->limits);
 	service_commit(call, transition);
 	result->state = transition->state;
