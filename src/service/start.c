@@ -360,9 +360,11 @@ start_execution(ServiceCall *call, const Start *start)
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (store_current_run(&key, start->request->workflow_id, &current) ?
-			start_over_current(call, start, &key, &current, &result) :
-			start_first(call, start, &key, &result))
+		/* Most ids are new: this finds out as it takes the id. */
+		if (start_first(call, start, &key, &result))
+			return result;
+		if (store_current_run(&key, start->request->workflow_id, &current) &&
+			start_over_current(call, start, &key, &current, &result))
 			return result;
 	}
 }
