@@ -214,9 +214,9 @@ for my $end ('ROLLBACK', 'COMMIT')
 			SET statement_timeout = '5s';
 			SELECT temporal.poll_workflow_task('many') #>> '{workflowExecution,workflowId}' LIKE 'few%'}),
 		't', "$end: an older task of the queue is claimed while it is open");
-	is(sql(q{SET statement_timeout = '5s';
-			SELECT temporal.start_workflow('t', task_queue => 'other') \g /dev/null
-			SELECT temporal.poll_workflow_task('other') ->> 'attempt'}),
+	is(sql(qq{SET statement_timeout = '5s';
+			SELECT temporal.start_workflow('t', task_queue => 'other at $end') \\g /dev/null
+			SELECT temporal.poll_workflow_task('other at $end') ->> 'attempt'}),
 		'1', "$end: and one of another queue");
 	my ($ret, $out, $err) = $node->psql('postgres', q{SET lock_timeout = '100 ms'; SELECT temporal.start_workflow('t', workflow_id => 'many1')});
 	like($err, qr/lock timeout/, "$end: a start of the same id waits for the outcome");
