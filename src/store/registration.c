@@ -59,13 +59,16 @@ static uint64 cached_version;
 static void
 forget_older(uint64 current)
 {
+	MemoryContext fresh;
+
 	if (cache != NULL && cached_version == current)
 		return;
+	fresh = AllocSetContextCreate(TopMemoryContext, "temporal registrations",
+								  ALLOCSET_SMALL_SIZES);
 	if (cache != NULL)
 		MemoryContextSetParent(cache, TopTransactionContext);
+	cache = fresh;
 	cached = NIL;
-	cache = AllocSetContextCreate(TopMemoryContext, "temporal registrations",
-								  ALLOCSET_SMALL_SIZES);
 	cached_version = current;
 }
 
