@@ -58,6 +58,22 @@ activity_redispatch(Transition *transition, PendingActivity *activity, Timestamp
 	activity_arm(transition, activity);
 }
 
+/*
+ * Most activities are over before the run's row fires, that of the timeout of a
+ * workflow task: what is due later needs no row of its own until then.
+ */
+static bool
+is_left_to_run(const Transition *transition, const PendingActivity *activity, TimestampTz due)
+{
+	Pbi__RunState *run = transition->state->run;
+
+	if (!transition->starts_within || activity->state->timer_armed != 0 ||
+		run->timer_armed == 0 || run->timer_armed > due)
+		return false;
+	run->unarmed_activities = true;
+	return true;
+}
+
 /* activity_arm -- lowers the activity's timer row to its next due time. */
 void
 activity_arm(Transition *transition, PendingActivity *activity)
@@ -74,7 +90,8 @@ activity_arm(Transition *transition, PendingActivity *activity)
 	if (detail->started && detail->session != NULL &&
 		(due == 0 || core_session_due(detail->session) < due))
 		due = core_session_due(detail->session);
-	if (due == 0 || (detail->timer_armed != 0 && detail->timer_armed <= due))
+	if (due == 0 || (detail->timer_armed != 0 && detail->timer_armed <= due) ||
+		is_left_to_run(transition, activity, due))
 		return;
 	if (detail->timer_armed != 0)
 		transition_remove_timer(transition, TIMER_ACTIVITY, detail->timer_armed,

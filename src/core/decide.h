@@ -115,6 +115,8 @@ extern bool core_schedule_activity(Transition *transition, const Pb__Command *co
 								   CommandContext *context, CommandError *error);
 extern bool core_request_cancel_activity(Transition *transition, const Pb__Command *command,
 										 CommandContext *context, CommandError *error);
+extern void core_start_activity_within(Transition *transition, PendingActivity *activity,
+									   const char *request_id, const char *identity);
 extern void core_start_activity(Transition *transition, PendingActivity *activity,
 								const char *request_id, const char *identity);
 extern void core_complete_activity(Transition *transition, PendingActivity *activity,

@@ -284,6 +284,16 @@ core_start_activity(Transition *transition, PendingActivity *activity, const cha
 	activity_arm(transition, activity);
 }
 
+/* core_start_activity_within -- the same, in a transition of its run, which is locked. */
+void
+core_start_activity_within(Transition *transition, PendingActivity *activity,
+						   const char *request_id, const char *identity)
+{
+	transition->starts_within = true;
+	core_start_activity(transition, activity, request_id, identity);
+	transition->starts_within = false;
+}
+
 /* core_bind_activity -- the attempt ends when the session does. */
 void
 core_bind_activity(Transition *transition, PendingActivity *activity, const SessionId *id)

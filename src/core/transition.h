@@ -70,6 +70,7 @@ typedef struct Transition
 	bool		force_task;		/* a workflow task is due after this completion */
 	bool		sticky_gone;	/* nobody polls the sticky queue any more */
 	bool		closed;			/* this transition ends the run */
+	bool		starts_within;	/* activities start in a transition of their run */
 } Transition;
 
 /* Limits that tests lower; the defaults are Temporal's. */

@@ -153,7 +153,7 @@ hand_off_activities(ServiceCall *call, Transition *transition, List *list)
 			continue;
 		request = poll->request;
 		take(call, poll, QUEUE_TYPE(ACTIVITY), queue, request->identity);
-		core_start_activity(transition, activity, ident_random_id(), request->identity);
+		core_start_activity_within(transition, activity, ident_random_id(), request->identity);
 		list = handed(list, poll, activity);
 	}
 	return list;

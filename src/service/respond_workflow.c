@@ -37,7 +37,7 @@ start_eager(Transition *transition, const char *identity)
 
 		if (activity->change != ROW_INSERTED)
 			continue;
-		core_start_activity(transition, activity, ident_random_id(), identity);
+		core_start_activity_within(transition, activity, ident_random_id(), identity);
 		started = lappend(started, activity);
 	}
 	return started;

@@ -20,6 +20,7 @@
 #include "utils/timestamp.h"
 #include "wake/wake.h"
 
+#define LOCKED_ACTIVITY_DELAY USECS_PER_SEC
 #define BUSY_DELAY (100 * INT64CONST(1000))
 #define FIRST_ERROR_DELAY USECS_PER_SEC
 #define MAX_ERROR_DELAY (5 * SECS_PER_MINUTE * USECS_PER_SEC)
@@ -51,6 +52,45 @@ session_gone(const Pbi__Session *session)
 		session_ended(&(SessionId) {session->pid, session->started, session->server_start});
 }
 
+/* Gives activities the rows that they have done without; false if not all of them. */
+static bool
+arm_activities(Transition *transition)
+{
+	ExecutionState look = *transition->state;
+	bool		all = true;
+	ListCell   *cell;
+
+	look.activities = NIL;
+	store_load_activities(&look);
+	foreach(cell, look.activities)
+	{
+		const PendingActivity *seen = lfirst(cell);
+		PendingActivity *activity;
+
+		if (!seen->state->started || seen->state->timer_armed != 0)
+			continue;
+		activity = store_load_activity(transition->state, seen->scheduled_event_id, LOCK_SKIP);
+		if (activity != NULL)
+			activity_arm(transition, activity);
+		else
+			all = false;
+	}
+	return all;
+}
+
+/* When the run has to be looked at again for its activities, if that is before "next". */
+static TimestampTz
+look_at_activities(Transition *transition, TimestampTz next)
+{
+	Pbi__RunState *run = transition->state->run;
+	TimestampTz again = transition->now + LOCKED_ACTIVITY_DELAY;
+
+	if (!state_is_open(transition->state) || !run->unarmed_activities)
+		return next;
+	run->unarmed_activities = !arm_activities(transition);
+	return run->unarmed_activities && (next == 0 || again < next) ? again : next;
+}
+
 static Outcome
 fire_run(ServiceCall *call, const TimerRow *timer)
 {
@@ -68,7 +108,8 @@ fire_run(ServiceCall *call, const TimerRow *timer)
 	transition = transition_new(state, call->now);
 	task = state->run->workflow_task;
 	core_fire_run_timer(transition, task != NULL && session_gone(task->session));
-	service_commit_fired(call, transition, store_next_timer(state, call->now));
+	service_commit_fired(call, transition,
+						 look_at_activities(transition, store_next_timer(state, call->now)));
 	return ITEM_DONE;
 }
 

@@ -182,5 +182,34 @@ SELECT alike(t.error_of_complete(t.poll('again'), t.request_cancel_activity(5) |
 	'TW303 BadRequestCancelActivityAttributes: %', 'an activity that runs is cancelled once');
 SELECT t.check('again');
 
+-- An activity that starts in a transition of its run has no deadline row until
+-- that of the run, of the workflow task that is long over, fires.
+CREATE FUNCTION t.deadlines(id text) RETURNS integer[]
+LANGUAGE sql AS
+$$
+	SELECT array(SELECT kind FROM temporal.timer JOIN temporal.execution USING (run_id)
+		WHERE workflow_id = id ORDER BY 1)
+$$;
+SELECT jsonb_array_length(t.run('within', t.schedule_activity('a', '{"start_to_close_timeout": "30s",
+	"request_eager_execution": true, "retry_policy": {"maximum_attempts": 1}}')) -> 'activityTasks') AS eager \gset
+SELECT is(:eager, 1, 'an activity starts with the answer');
+SELECT is(t.deadlines('within'), '{1}', 'without a deadline row');
+SELECT t.skip('11s');
+SELECT is(t.deadlines('within'), '{2}', 'which it gets in time');
+SELECT t.check('within');
+SELECT t.skip('20s');
+SELECT t.history_is('within', 'P, 5 ACT_SCHED, 6 ACT_START, 7 ACT_TIMEOUT, 8 WFT_SCHED', 'to time out');
+
+SELECT t.run('within short', t.schedule_activity('a', '{"start_to_close_timeout": "2s",
+	"request_eager_execution": true}'));
+SELECT is(t.deadlines('within short'), '{1,2}', 'one that is due before has its own at once');
+
+SELECT t.run('within done', t.schedule_activity('a', '{"request_eager_execution": true}')) -> 'activityTasks' -> 0
+	AS task \gset
+SELECT t.complete_activity(:'task');
+SELECT t.skip('11s');
+SELECT is(t.deadlines('within done'), '{}', 'one that is over needs none');
+SELECT t.check('within done');
+
 SELECT * FROM finish();
 ROLLBACK;
