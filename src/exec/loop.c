@@ -92,12 +92,15 @@ report(void *arg)
 static void
 finish_apart(Loop *loop, Task *task)
 {
-	ErrorData  *error = loop->transaction->attempt(do_apart, task);
-	Report		to = {task, error};
+	ErrorData  *error;
+	Report		to = {task};
 
-	if (error == NULL)
-		return;
-	error = loop->transaction->attempt(report, &to);
+	task_wait_for(task);
+	error = loop->transaction->attempt(do_apart, task);
+	to.error = error;
+	if (error != NULL)
+		error = loop->transaction->attempt(report, &to);
+	task_wait_for(NULL);
 	if (error != NULL)
 		ereport(LOG,
 				(errmsg("could not report the failure of a task of queue \"%s\": %s",

@@ -10,6 +10,9 @@
 #include "service/advance.h"
 #include "storage/proc.h"
 
+#define APART_PATIENCE_MS 1000
+#define MAX_PATIENCE_MS (60 * 1000)
+
 /* Finds its function, for the transaction at hand. */
 static void
 look_up(Task *task)
@@ -66,13 +69,33 @@ task_fail(const Task *task, const ErrorData *error)
 		activity_task_fail(task, error);
 }
 
+static int	patience_ms = 0;	/* 0: that of a background worker */
+
+/*
+ * task_wait_for -- nothing else waits for the transactions that follow.
+ *
+ * What an activity has done elsewhere is done, so it waits for its run as long
+ * as its answer counts.
+ */
+void
+task_wait_for(const Task *task)
+{
+	int64		us;
+
+	patience_ms = task == NULL ? 0 : APART_PATIENCE_MS;
+	if (task == NULL || task->activity == NULL)
+		return;
+	us = proto_duration_us(task->activity->start_to_close_timeout);
+	patience_ms = Max(patience_ms, (int) Min(us / 1000, MAX_PATIENCE_MS));
+}
+
 void
 task_patiently(void (*body) (void *arg), void *arg)
 {
 	int			patience = LockTimeout;
 
 	if (MyBackendType == B_BG_WORKER)
-		LockTimeout = guc_lock_timeout;
+		LockTimeout = patience_ms > 0 ? patience_ms : guc_lock_timeout;
 	PG_TRY();
 	{
 		body(arg);

@@ -108,6 +108,9 @@ extern void task_fail(const Task *task, const ErrorData *error);
  */
 extern void task_patiently(void (*body) (void *arg), void *arg);
 
+/* The same for a task that is alone in its transactions: it waits longer, until NULL. */
+extern void task_wait_for(const Task *task);
+
 /* Runs a method so. */
 extern ProtobufCMessage *task_invoke(Task *task, const char *method, const void *request);
 

@@ -195,6 +195,24 @@ is(sql(q{SELECT state || attempt FROM temporal.pending_activities}), 'Started1',
 sql(q{SELECT temporal.complete_activity_task(t, '"done by hand"') FROM app.token});
 like(sql(q{CALL temporal.await_result('waits', '20 s')}), qr/done by hand/, 'and is completed by whoever has the token');
 
+note 'an activity whose workflow is locked when it completes';
+
+sql(q{
+	CREATE SEQUENCE app.calls;
+	CREATE FUNCTION app.gate() RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM nextval('app.calls'), pg_advisory_xact_lock(77); RETURN 'through'; END $$;
+	CREATE FUNCTION app.gated() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN temporal.execute_activity('gate', result => ''::text); END $$;
+	SELECT temporal.register_workflow('app.gated'), temporal.register_activity('app.gate', transactional => false)});
+my $gate = $node->background_psql('postgres');
+$gate->query_safe('SELECT pg_advisory_lock(77)');
+sql(q{SELECT temporal.start_workflow('gated', workflow_id => 'gated')});
+$node->poll_query_until('postgres', 'SELECT is_called FROM app.calls');
+# Longer than a process of ours waits for what holds up others, too.
+$gate->query_safe(q{BEGIN; SELECT temporal.signal_workflow('gated', 'any'); SELECT pg_advisory_unlock(77); SELECT pg_sleep(0.3); COMMIT});
+$gate->quit;
+like(error_of(q{CALL temporal.await_result('gated', '20 s')}) . sql(q{SELECT status FROM temporal.workflows WHERE workflow_id = 'gated'}),
+	qr/^Completed$/, 'it waits');
+is(sql('SELECT last_value FROM app.calls'), '1', 'and what it has done elsewhere is not done again');
+
 note 'what fails, fails alone';
 
 sql(q{
