@@ -410,8 +410,6 @@ AS 'MODULE_PATHNAME', 'temporal_await_result';
 COMMENT ON PROCEDURE temporal.await_result IS
 'Waits until a workflow has closed and returns its result or raises its failure. Not inside a transaction block.';
 
--- Waiting commits, and a procedure that commits cannot pin search_path:
--- everything is qualified.
 CREATE PROCEDURE temporal.execute_workflow(
 	workflow_type text,
 	input jsonb DEFAULT NULL,
@@ -433,18 +431,8 @@ CREATE PROCEDURE temporal.execute_workflow(
 	identity text DEFAULT NULL,
 	timeout interval DEFAULT NULL,
 	INOUT result jsonb DEFAULT NULL)
-LANGUAGE plpgsql
-AS $$
-DECLARE
-	id pg_catalog.text;
-BEGIN
-	id := temporal.start_workflow(
-		workflow_type, input, workflow_id, task_queue, namespace, inputs, request_id,
-		id_reuse_policy, id_conflict_policy, execution_timeout, run_timeout, task_timeout,
-		start_delay, memo, search_attributes, priority, summary, identity);
-	CALL temporal.await_result(id, timeout, NULL, namespace, result);
-END
-$$;
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'temporal_execute_workflow';
 COMMENT ON PROCEDURE temporal.execute_workflow IS
 'Starts a workflow, commits and waits for its result. Not inside a transaction block.';
 

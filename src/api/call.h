@@ -13,6 +13,9 @@
 extern bool api_fetch_result(ServiceCall *call, const Pb__WorkflowExecution *execution,
 							 const char *namespace_name, Jsonb **result);
 
+/* client.c: starts a workflow; its run id, zero if that is not known. */
+extern pg_uuid_t api_start_workflow(FunctionCallInfo fcinfo, Pb__WorkflowExecution *execution);
+
 /* rpc.c: runs a method; its answer, or a refusal, as JSON. */
 extern Jsonb *api_answer(const char *method, const void *request);
 

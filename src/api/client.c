@@ -156,6 +156,21 @@ start_request(FunctionCallInfo fcinfo)
 	return request;
 }
 
+/* api_start_workflow -- as start_workflow(); the run's id, or zero, and its workflow id. */
+pg_uuid_t
+api_start_workflow(FunctionCallInfo fcinfo, Pb__WorkflowExecution *execution)
+{
+	Pb__StartWorkflowExecutionRequest *request = start_request(fcinfo);
+	const Pb__StartWorkflowExecutionResponse *response =
+		(const Pb__StartWorkflowExecutionResponse *) service_invoke("StartWorkflowExecution", request);
+	pg_uuid_t	run_id = {{0}};
+
+	execution->workflow_id = request->workflow_id;
+	if (response != NULL)
+		(void) ident_parse_uuid(response->run_id, &run_id);
+	return run_id;
+}
+
 /*
  * temporal.start_workflow(...) returns text
  *

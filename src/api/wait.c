@@ -21,6 +21,7 @@
 #include "wake/wake.h"
 
 PG_FUNCTION_INFO_V1(temporal_await_result);
+PG_FUNCTION_INFO_V1(temporal_execute_workflow);
 PG_FUNCTION_INFO_V1(temporal_wait_for_task);
 PG_FUNCTION_INFO_V1(temporal_listen);
 
@@ -43,24 +44,20 @@ watch_run(ServiceCall *call)
 }
 
 /*
- * temporal.await_result(workflow_id, timeout, run_id, namespace, INOUT result)
+ * Waits for the end of the run that is known, or that is current at first.
  */
-Datum
-temporal_await_result(PG_FUNCTION_ARGS)
+static Jsonb *
+await_run(const Pb__WorkflowExecution *execution, const char *namespace_name, pg_uuid_t run_id,
+		  TimestampTz deadline)
 {
+	static const pg_uuid_t unknown = {{0}};
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext one_look = AllocSetContextCreate(caller, "temporal look", ALLOCSET_DEFAULT_SIZES);
-	Pb__WorkflowExecution *execution = proto_new(&pb__workflow_execution__descriptor);
-	char	   *namespace_name = argument_text(fcinfo, 3, "default");
-	TimestampTz deadline = argument_deadline(fcinfo, 1);
+	bool		registered = memcmp(&run_id, &unknown, UUID_LEN) != 0;
 	Jsonb	   *result = NULL;
-	pg_uuid_t	run_id = {{0}};
-	bool		registered = false;
 
-	execution->workflow_id = argument_text(fcinfo, 0, NULL);
-	if (!PG_ARGISNULL(2))
-		execution->run_id = ident_uuid_text(PG_GETARG_UUID_P(2));
-	xact_begin_procedure(fcinfo, "temporal.await_result()");
+	if (registered)
+		wake_register(WAKE_CLOSED, ident_run_hash(&run_id));
 	for (;;)
 	{
 		ServiceCall call;
@@ -87,6 +84,48 @@ temporal_await_result(PG_FUNCTION_ARGS)
 	}
 	if (registered)
 		wake_unregister();
+	return result;
+}
+
+/*
+ * temporal.await_result(workflow_id, timeout, run_id, namespace, INOUT result)
+ */
+Datum
+temporal_await_result(PG_FUNCTION_ARGS)
+{
+	Pb__WorkflowExecution *execution = proto_new(&pb__workflow_execution__descriptor);
+	char	   *namespace_name = argument_text(fcinfo, 3, "default");
+	TimestampTz deadline = argument_deadline(fcinfo, 1);
+	pg_uuid_t	run_id = {{0}};
+	Jsonb	   *result;
+
+	execution->workflow_id = argument_text(fcinfo, 0, NULL);
+	if (!PG_ARGISNULL(2))
+		run_id = *PG_GETARG_UUID_P(2);
+	if (!PG_ARGISNULL(2))
+		execution->run_id = ident_uuid_text(&run_id);
+	xact_begin_procedure(fcinfo, "temporal.await_result()");
+	result = await_run(execution, namespace_name, run_id, deadline);
+	xact_end_procedure();
+	return call_result(fcinfo, JsonbPGetDatum(result), result == NULL);
+}
+
+/*
+ * temporal.execute_workflow(..., timeout, INOUT result)
+ *
+ * The arguments before these two are those of start_workflow().
+ */
+Datum
+temporal_execute_workflow(PG_FUNCTION_ARGS)
+{
+	Pb__WorkflowExecution execution = PB__WORKFLOW_EXECUTION__INIT;
+	char	   *namespace_name = argument_text(fcinfo, 4, "default");
+	TimestampTz deadline = argument_deadline(fcinfo, 18);
+	pg_uuid_t	run_id = api_start_workflow(fcinfo, &execution);
+	Jsonb	   *result;
+
+	xact_begin_procedure(fcinfo, "temporal.execute_workflow()");
+	result = await_run(&execution, namespace_name, run_id, deadline);
 	xact_end_procedure();
 	return call_result(fcinfo, JsonbPGetDatum(result), result == NULL);
 }

@@ -57,29 +57,10 @@ WHERE a.grantee = 0
 	AND NOT pg_temp.is_row_type(t.oid);
 
 -- A body that is text is parsed when it runs, with the caller's search_path.
--- Procedures that commit cannot have settings of their own; they are the only
--- exceptions, and have to qualify everything instead.
-CREATE TEMP VIEW text_bodies AS
-	SELECT name, prosrc, oid, prokind, coalesce(proconfig, '{}') AS settings FROM functions
-	WHERE lanname NOT IN ('c', 'internal') AND prosqlbody IS NULL;
-
 -- bodies with the search_path of the caller
-SELECT name FROM text_bodies
-WHERE 'search_path=pg_catalog, pg_temp' <> ALL (settings)
-	AND name NOT IN (
-		'function temporal.execute_workflow(text,jsonb,text,text,text,jsonb[],text,text,text,interval,interval,interval,interval,jsonb,jsonb,integer,text,text,interval,jsonb)');
-
--- exceptions that do not need to be one
-SELECT name FROM text_bodies
-WHERE 'search_path=pg_catalog, pg_temp' <> ALL (settings)
-	AND (prokind <> 'p' OR prosrc !~ '\m(COMMIT;|CALL )');
-
--- exceptions with an operator, a type or a function that is not qualified
-SELECT t.name, m[1] AS found
-FROM text_bodies t,
-	regexp_replace(t.prosrc, $$'[^']*'|OPERATOR\(pg_catalog\.[^)]+\)|:=|=>$$, '', 'g') body,
-	regexp_matches(body, '([-+*/<>=~!@#%^&|`?]+|(?<![.\w])\w+(?=\()|(?<![.\w])(?:text|timestamptz|jsonb|uuid|name)\M)', 'g') m
-WHERE 'search_path=pg_catalog, pg_temp' <> ALL (t.settings);
+SELECT name FROM functions
+WHERE lanname NOT IN ('c', 'internal') AND prosqlbody IS NULL
+	AND 'search_path=pg_catalog, pg_temp' <> ALL (coalesce(proconfig, '{}'));
 
 -- functions with the rights of their owner
 SELECT name FROM functions WHERE prosecdef;
