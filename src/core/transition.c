@@ -291,19 +291,20 @@ run_deadline(const ExecutionState *state)
 
 /*
  * Arms the run's timer row.  A row is only ever lowered: one that fires early
- * finds nothing due and arms the next.  While a workflow task runs it is as
+ * finds nothing due and arms the next.  When a workflow task begins it is as
  * early as the next, sticky one will want it, so that it serves for both.
  */
 static void
 arm_run_timer(Transition *transition, TimestampTz next_user_timer)
 {
 	ExecutionState *state = transition->state;
+	const Pbi__WorkflowTask *task = state->run->workflow_task;
 	TimestampTz deadline = run_deadline(state);
 	TimestampTz armed = state->run->timer_armed;
 
 	earliest(&deadline, next_user_timer);
-	if (state_task_started(state))
-		earliest(&deadline, transition->now + STICKY_TIMEOUT);
+	if (state_task_started(state) && task->started_time + STICKY_TIMEOUT > transition->now)
+		earliest(&deadline, task->started_time + STICKY_TIMEOUT);
 	if (deadline == 0 || (armed != 0 && armed <= deadline))
 		return;
 	if (armed != 0)
