@@ -18,6 +18,9 @@
 #define PEEK_GROWTH 16
 #define PEEK_MAX 256
 #define CLAIMS_A_BOUND 32
+#define MANY_ACTIVITIES 100
+#define GATHER_US 50	/* for each of them */
+#define MAX_GATHER_US (50 * 1000)
 #define LONGEST_POLL (60 * USECS_PER_SEC)
 
 static void
@@ -117,18 +120,33 @@ workflow_offer_is_good(const ExecutionState *state, const TaskRow *task)
 }
 
 /*
+ * Of many activities more may complete any moment, and each workflow task costs
+ * a worker that keeps nothing in memory a replay: one that has just been made
+ * waits for them, the longer the more there are.
+ */
+static bool
+is_too_soon(const ServiceCall *call, const ExecutionState *state)
+{
+	int64		pending = state->run->activity_count;
+
+	return call->answers_at_once && call->session_bound && pending >= MANY_ACTIVITIES &&
+		call->now - state->run->workflow_task->scheduled_time <
+		Min(pending * GATHER_US, MAX_GATHER_US);
+}
+
+/*
  * The state to start, locked, if the offer is still good; may be busy.
  *
  * It is looked at before it is locked: an obsolete offer would otherwise keep
  * its run locked for as long as the caller's transaction lasts.
  */
 static ExecutionState *
-take_workflow_offer(const TaskRow *task, bool *obsolete)
+take_workflow_offer(const ServiceCall *call, const TaskRow *task, bool *obsolete)
 {
 	ExecutionState *state = store_load_run(&task->key, LOCK_NONE);
 
 	*obsolete = state == NULL || !workflow_offer_is_good(state, task);
-	if (*obsolete)
+	if (*obsolete || is_too_soon(call, state))
 		return NULL;
 	state = store_load_run(&task->key, LOCK_SKIP);
 	*obsolete = state != NULL && !workflow_offer_is_good(state, task);
@@ -189,7 +207,7 @@ poll_workflow(ServiceCall *call, const Pb__PollWorkflowTaskQueueRequest *request
 
 			if (is_passed_over(call, task))
 				continue;
-			state = take_workflow_offer(task, &obsolete);
+			state = take_workflow_offer(call, task, &obsolete);
 			if (obsolete)
 			{
 				store_drop_task(task);
@@ -369,7 +387,7 @@ can_take(const ServiceCall *call, int kind, const TaskRow *task)
 	bool		obsolete;
 
 	if (kind == QUEUE_TYPE(WORKFLOW))
-		return take_workflow_offer(task, &obsolete) != NULL || obsolete;
+		return take_workflow_offer(call, task, &obsolete) != NULL || obsolete;
 	return take_activity_offer(call, task, &state, &obsolete) != NULL || obsolete;
 }
 

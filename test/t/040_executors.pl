@@ -292,6 +292,25 @@ is(sql(q{
 	FROM temporal.history('dozes') WHERE event_type = 'ActivityTaskStarted'
 }), 'local queue queue queue', 'all but the first by way of the task queue');
 
+# A workflow task waits a little for more completions, but not for ever.
+sql(q{
+	CREATE FUNCTION app.fans() RETURNS text LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM temporal.start_activity('nobody', i, task_queue => 'nobody') FROM generate_series(1, 1000) i;
+		RETURN temporal.await_signal('go', result => ''::text);
+	END $$;
+	SELECT temporal.register_workflow('app.fans');
+	SELECT temporal.start_workflow('fans', workflow_id => 'fans');
+});
+$node->poll_query_until('postgres', q{SELECT count(*) = 1000 FROM temporal.pending_activities WHERE workflow_id = 'fans'});
+sql(q{SELECT temporal.signal_workflow('fans', 'go', '"gone"')});
+like(sql(q{CALL temporal.await_result('fans', '20 s')}), qr/gone/, 'a workflow with many activities hears of something else');
+my $gathered = sql(q{SELECT extract(epoch FROM started.event_time - scheduled.event_time) >= 0.05
+	FROM temporal.history('fans') scheduled, temporal.history('fans') started
+	WHERE scheduled.event_type = 'WorkflowTaskScheduled' AND started.event_type = 'WorkflowTaskStarted'
+	AND (started.attributes ->> 'scheduledEventId')::bigint = scheduled.event_id AND scheduled.event_id > 1000});
+is($gathered, 't', 'after those that might have come meanwhile');
+
 note 'how many there are';
 
 sql(q{
