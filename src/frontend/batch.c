@@ -262,7 +262,8 @@ publish(Call *call)
 {
 	TimestampTz now = clock_wall_now();
 
-	call->chained = false;
+	/* When the limit of a queue lets one go on, others may, too. */
+	call->chained = call->outcome == OUTCOME_WAIT && call->service.pause > 0;
 	switch (call->outcome)
 	{
 		case OUTCOME_ANSWER:
@@ -273,7 +274,7 @@ publish(Call *call)
 			break;
 		case OUTCOME_WAIT:
 			if (call->service.tasks_held)
-				retry_at(call, now + HELD_DELAY);
+				retry_at(call, now + (call->service.pause > 0 ? call->service.pause : HELD_DELAY));
 			else if (longpoll_is_deaf(call))
 				retry_at(call, now + DEAF_DELAY);
 			else

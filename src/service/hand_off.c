@@ -33,6 +33,7 @@ waiting_poll(const ServiceCall *call, int kind, const char *queue)
 	ServiceCall *poll = call->waiters->first(queue_id);
 
 	if (poll == NULL || !store_adopted() ||
+		(kind == QUEUE_TYPE(ACTIVITY) && wake_queue_pause(queue_id) > 0) ||
 		store_peek_tasks(namespace_id, kind, queue, 1, wake_lower_bound(queue_id)) != NIL)
 		return NULL;
 	return poll;
@@ -47,6 +48,8 @@ take(const ServiceCall *call, ServiceCall *poll, int kind, const char *queue,
 	call->waiters->take(poll);
 	wake_note_poller(queue_id, &call->namespace->id, identity);
 	wake_mark_handed(queue_id);
+	if (kind == QUEUE_TYPE(ACTIVITY))
+		wake_spend(queue_id);
 }
 
 static List *

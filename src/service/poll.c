@@ -22,6 +22,7 @@
 #define GATHER_US 50	/* for each of them */
 #define MAX_GATHER_US (50 * 1000)
 #define LONGEST_POLL (60 * USECS_PER_SEC)
+#define NO_LIMIT 1e9 /* tasks a second */
 
 static void
 check_poll(const Pb__TaskQueue *queue)
@@ -303,11 +304,16 @@ poll_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request
 {
 	const char *queue = request->task_queue->name;
 	uint64		queue_id = ident_queue(&call->namespace->id, QUEUE_TYPE(ACTIVITY), queue);
-	TimestampTz bound = wake_lower_bound(queue_id);
+	TimestampTz bound;
 	int			limit = 1;
 	List	   *tasks;
 	bool		dropped;
 
+	call->pause = wake_queue_pause(queue_id);
+	call->tasks_held = call->pause > 0;
+	if (call->tasks_held)
+		return NULL;
+	bound = wake_lower_bound(queue_id);
 	do
 	{
 		ListCell   *cell;
@@ -341,6 +347,7 @@ poll_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request
 				core_bind_activity(transition, activity, &self);
 			store_commit_activity(transition, activity);
 			note_claim(task, activity->state->attempt);
+			wake_spend(queue_id);
 			call->offer = task;
 			end_claim(call, QUEUE_TYPE(ACTIVITY), queue, bound, true);
 			return &answer_activity_task(call, state, activity)->base;
@@ -348,6 +355,18 @@ poll_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request
 	} while (look_further(tasks, dropped, &limit));
 	end_claim(call, QUEUE_TYPE(ACTIVITY), queue, bound, false);
 	return NULL;
+}
+
+/* The last poll that begins counts for all of the queue. */
+static void
+set_limit(const ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request)
+{
+	const Pb__DoubleValue *limit = request->task_queue_metadata == NULL ? NULL :
+		request->task_queue_metadata->max_tasks_per_second;
+
+	if (limit != NULL && limit->value >= 0 && call->wait.channel == 0)
+		wake_limit_queue(ident_queue(&call->namespace->id, QUEUE_TYPE(ACTIVITY),
+									 request->task_queue->name), Min(limit->value, NO_LIMIT));
 }
 
 ProtobufCMessage *
@@ -358,6 +377,7 @@ service_poll_activity_task_queue(ServiceCall *call, const void *message)
 
 	check_poll(request->task_queue);
 	service_authorize(call, RIGHT_WORKER, request->task_queue->name);
+	set_limit(call, request);
 	wake_note_poller(ident_queue(&call->namespace->id, QUEUE_TYPE(ACTIVITY),
 								 request->task_queue->name),
 					 &call->namespace->id, request->identity);
@@ -399,12 +419,14 @@ queue_content(ServiceCall *call, const Look *look)
 	const pg_uuid_t *namespace_id = &call->namespace->id;
 	int			limit = 1;
 	List	   *tasks;
+	bool		paused = look->kind == QUEUE_TYPE(ACTIVITY) && wake_queue_pause(look->queue_id) > 0;
 
 	do
 	{
 		ListCell   *cell;
 
-		tasks = store_peek_tasks(namespace_id, look->kind, look->queue, limit, bound);
+		tasks = paused ? NIL :
+			store_peek_tasks(namespace_id, look->kind, look->queue, limit, bound);
 		foreach(cell, tasks)
 			if (can_take(call, look->kind, lfirst(cell)))
 				return QUEUE_READY;

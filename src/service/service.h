@@ -66,6 +66,7 @@ struct ServiceCall
 	bool		answers_at_once;	/* a workflow task polled here is answered by "advance" */
 	struct Advance *advance;
 	bool		tasks_held;		/* a poll found only what others hold: look again soon */
+	int64		pause;			/* until the queue's limit lets it have one, microseconds */
 	const List *passed_over;	/* of TaskRow: offers that a poll leaves where they are */
 	const TaskRow *offer;		/* that a poll has taken; NULL: none */
 	void		(*watch) (ServiceCall *call);	/* told of "wait", or NULL */

@@ -1,6 +1,7 @@
 /*
  * queue.c
- *	  What we remember of a task queue: bound of its claims, SQL listeners, rates.
+ *	  What we remember of a task queue: bound of its claims, SQL listeners,
+ *	  rates and their limit.
  *
  * Entries form sets of WAKE_WAYS; a new queue replaces the one of its set
  * that was used longest ago and has no listeners.  Losing an entry costs one
@@ -14,6 +15,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/proc.h"
@@ -24,6 +27,8 @@
 #include "wake/shmem.h"
 
 #define RATE_PERIOD (5 * USECS_PER_SEC)
+/* In seconds; the limit may be lifted meanwhile. */
+#define LONGEST_PAUSE 1.0
 
 static uint64 *listened; /* queues that this session listens to */
 static int nlistened;
@@ -83,6 +88,7 @@ find_or_create(Queue *set, Oid database, uint64 queue_id)
 	oldest->bound = NO_BOUND;
 	oldest->last_poll = DT_NOBEGIN;
 	MemSet(&oldest->rates, 0, sizeof(QueueRates));
+	MemSet(&oldest->limit, 0, sizeof(QueueLimit));
 	for (int i = 0; i < WAKE_CLAIMERS; i++)
 		oldest->claimers[i].proc = -1;
 	return find(set, database, queue_id);
@@ -293,6 +299,88 @@ wake_queue_rates(uint64 queue_id, double *added, double *taken)
 			*taken += queue->rates.taken[i] / seconds;
 		}
 	}
+	LWLockRelease(lock_of(set));
+}
+
+/* ---- the limit of a rate ---- */
+
+/* What a second brings, and never less than one task. */
+static void
+fill(QueueLimit *limit, TimestampTz now)
+{
+	double seconds = Max(now - limit->filled_at, 0) / (double) USECS_PER_SEC;
+
+	limit->tokens =
+		Min(limit->tokens + seconds * limit->per_second, Max(limit->per_second, 1));
+	limit->filled_at = now;
+}
+
+void
+wake_limit_queue(uint64 queue_id, double per_second)
+{
+	TimestampTz now = clock_wall_now();
+	Queue *set;
+	Queue *queue;
+
+	if (!wake_available())
+		return;
+	set = set_of(MyDatabaseId, queue_id);
+	LWLockAcquire(lock_of(set), LW_EXCLUSIVE);
+	queue = find_or_create(set, MyDatabaseId, queue_id);
+	if (queue)
+	{
+		QueueLimit *limit = &queue->limit;
+
+		fill(limit, now);
+		if (!limit->set)
+			limit->tokens = Max(per_second, 1);
+		limit->set = true;
+		limit->per_second = per_second;
+		limit->tokens = Min(limit->tokens, Max(per_second, 1));
+	}
+	LWLockRelease(lock_of(set));
+}
+
+int64
+wake_queue_pause(uint64 queue_id)
+{
+	TimestampTz now = clock_wall_now();
+	Queue *set;
+	Queue *queue;
+	double seconds = 0;
+
+	if (!wake_available())
+		return 0;
+	set = set_of(MyDatabaseId, queue_id);
+	LWLockAcquire(lock_of(set), LW_EXCLUSIVE);
+	queue = find(set, MyDatabaseId, queue_id);
+	if (queue && queue->limit.set)
+	{
+		QueueLimit *limit = &queue->limit;
+
+		fill(limit, now);
+		if (limit->per_second <= 0)
+			seconds = LONGEST_PAUSE;
+		else if (limit->tokens < 1)
+			seconds = Min((1 - limit->tokens) / limit->per_second, LONGEST_PAUSE);
+	}
+	LWLockRelease(lock_of(set));
+	return (int64) ceil(seconds * USECS_PER_SEC);
+}
+
+void
+wake_spend(uint64 queue_id)
+{
+	Queue *set;
+	Queue *queue;
+
+	if (!wake_available())
+		return;
+	set = set_of(MyDatabaseId, queue_id);
+	LWLockAcquire(lock_of(set), LW_EXCLUSIVE);
+	queue = find(set, MyDatabaseId, queue_id);
+	if (queue && queue->limit.set)
+		queue->limit.tokens -= 1;
 	LWLockRelease(lock_of(set));
 }
 

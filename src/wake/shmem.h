@@ -86,6 +86,14 @@ typedef struct QueueRates
 	uint32 taken[WAKE_RATE_PERIODS];
 } QueueRates;
 
+typedef struct QueueLimit
+{
+	bool set;
+	double per_second;
+	double tokens; /* tasks that may be started at "filled_at" */
+	TimestampTz filled_at;
+} QueueLimit;
+
 typedef struct Queue
 {
 	Oid database;  /* InvalidOid: free */
@@ -97,6 +105,7 @@ typedef struct Queue
 	TimestampTz last_poll;
 	QueueClaimer claimers[WAKE_CLAIMERS];
 	QueueRates rates;
+	QueueLimit limit;
 } Queue;
 
 typedef struct Poller

@@ -88,6 +88,17 @@ extern void wake_mark_handed(uint64 queue_id);
 extern void wake_queue_rates(uint64 queue_id, double *added, double *taken);
 
 /*
+ * How many tasks of a queue may be started a second, at most those of one
+ * second at once.  Without shared memory, and once a queue has been forgotten
+ * for others, there is no limit until somebody sets it again.  wake_queue_pause()
+ * is 0 if one may be started now, else the microseconds until then; who starts
+ * it says so by wake_spend(), which nothing takes back.
+ */
+extern void wake_limit_queue(uint64 queue_id, double per_second);
+extern int64 wake_queue_pause(uint64 queue_id);
+extern void wake_spend(uint64 queue_id);
+
+/*
  * Waiting.  The caller registers, looks at the tables once more, and then
  * waits, again and again until it found what it wants; no snapshot may be
  * held while waiting.  wake_wait() returns false when the deadline has passed,

@@ -33,6 +33,25 @@ SELECT is(array(SELECT (poll ->> 'activityId') || ' ' || coalesce(poll ->> 'prio
 	ARRAY['own {"fairnessKey": "f", "priorityKey": 2}', 'mid ', 'low {"fairnessKey": "f", "priorityKey": 5}'],
 	'S-121 the activity''s own priority overrides the workflow''s');
 
+-- ---------------------------------------------------------------- S-122
+-- Of the whole queue; the last poll that says one counts, and polls without one
+-- leave it.  What is waited for is too long to happen.
+CREATE FUNCTION t.poll_limited(queue text, per_second float) RETURNS jsonb
+LANGUAGE sql AS
+$$
+	SELECT t.poll_activity(queue, options => jsonb_build_object('task_queue_metadata',
+		jsonb_build_object('max_tasks_per_second', per_second)))
+$$;
+SELECT t.run('122', t.schedule_activity('a1') || t.schedule_activity('a2') || t.schedule_activity('a3')
+	|| t.schedule_activity('a4') || t.schedule_activity('a5'));
+SELECT is(t.poll_limited('122', 0), '{}', 'S-122 no task a second');
+SELECT is(t.poll_activity('122'), '{}', 'S-122 nor for others');
+SELECT is(t.poll_limited('122', 1000) ->> 'activityId', 'a1', 'S-122 until somebody lifts it') FROM pg_sleep(0.01);
+SELECT is(t.poll_activity('122') ->> 'activityId', 'a2', 'S-122 for others, too') FROM pg_sleep(0.01);
+SELECT t.poll_limited('122', 0.0001);
+SELECT is(t.poll_limited('122', 0.0001), '{}', 'S-122 one in hours');
+SELECT is(t.poll_limited('122', 'NaN'), '{}', 'S-122 what is no number changes nothing');
+
 -- ---------------------------------------------------------------- S-126
 
 CREATE FUNCTION t.page(workflow_id text, options jsonb DEFAULT '{}', method text DEFAULT '') RETURNS jsonb

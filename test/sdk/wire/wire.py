@@ -531,6 +531,32 @@ def schedule_activity(queue):
     return request
 
 
+@test
+def a_limit_spreads_the_tasks_of_a_queue():
+    with Client() as client:
+        assert client.call(WORKFLOW + "StartWorkflowExecution", start("limited", "limited")).status == 0
+        task = PollWorkflowTaskQueueResponse.FromString(
+            client.call(WORKFLOW + "PollWorkflowTaskQueue", poll("limited")).body[5:]
+        )
+        request = RespondWorkflowTaskCompletedRequest()
+        for name in "abc":
+            request.commands.append(schedule_activity("limited").commands[0])
+            request.commands[-1].schedule_activity_task_command_attributes.activity_id = name
+        limited = PollActivityTaskQueueRequest.FromString(poll("limited", PollActivityTaskQueueRequest))
+        limited.task_queue_metadata.max_tasks_per_second.value = 1
+        polls = []
+        for _ in range(3):
+            polls.append(client.start(WORKFLOW + "PollActivityTaskQueue", headers=[("grpc-timeout", "60S")]))
+            client.send(polls[-1], frame(limited.SerializeToString()))
+        assert client.is_quiet(polls[0], 0.3)
+        began = time.time()
+        respond(client, "RespondWorkflowTaskCompleted", request, task)
+        names = {task_of(client, one, PollActivityTaskQueueResponse).activity_id for one in polls}
+        assert names == set("abc"), names
+        # The first one at once, and each of the others a second later.
+        assert time.time() - began > 1.5
+
+
 def hold(statement):
     """A session that has executed this in a transaction."""
     holder = subprocess.Popen(
