@@ -514,7 +514,8 @@ store_commit(Transition *transition)
 	write_buffer(state);
 	write_state(state);
 	write_pending(transition);
-	if (transition->events != NIL)
+	/* Nobody waits for what nobody has seen. */
+	if (transition->events != NIL && !state->is_new)
 		wake_mark_events(ident_run_hash(&state->key.run_id));
 	if (transition->closed)
 	{

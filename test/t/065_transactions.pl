@@ -205,7 +205,7 @@ sub start_many
 for my $end ('ROLLBACK', 'COMMIT')
 {
 	my ($first, $last) = start_many();
-	cmp_ok($last - $first, '<', 4_000_000, "$end: memory does not grow with the number of starts");
+	cmp_ok($last - $first, '<', 1_000_000, "$end: memory does not grow with the number of starts");
 	cmp_ok($session->query_safe('SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid()'),
 		'<', 100, "$end: nor does the number of locks");
 
