@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "port/pg_bitutils.h"
 #include "proto/wire.h"
 #include "service/service.h"
 
@@ -29,17 +30,21 @@ normal_queue(const char *name)
 	return queue;
 }
 
+/* There is room up to the next power of two. */
 static void
 append_events(Pb__History *history, Pb__HistoryEvent **events, size_t n)
 {
-	Pb__HistoryEvent **all = palloc((history->n_events + n + 1) * sizeof(Pb__HistoryEvent *));
+	size_t		total = history->n_events + n;
 
-	if (history->n_events > 0)
-		memcpy(all, history->events, history->n_events * sizeof(Pb__HistoryEvent *));
-	if (n > 0)
-		memcpy(all + history->n_events, events, n * sizeof(Pb__HistoryEvent *));
-	history->events = all;
-	history->n_events += n;
+	if (n == 0)
+		return;
+	if (history->n_events == 0)
+		history->events = palloc(pg_nextpower2_64(total) * sizeof(Pb__HistoryEvent *));
+	else if (total > pg_nextpower2_64(history->n_events))
+		history->events = repalloc(history->events,
+								   pg_nextpower2_64(total) * sizeof(Pb__HistoryEvent *));
+	memcpy(history->events + history->n_events, events, n * sizeof(Pb__HistoryEvent *));
+	history->n_events = total;
 }
 
 /* The events of a batch that lie in the wanted range, in the wanted order. */
