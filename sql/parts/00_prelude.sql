@@ -8,7 +8,14 @@ DO $$
 DECLARE
 	extension pg_catalog.pg_extension;
 	schema_owner oid;
+	encoding text := pg_catalog.current_setting('server_encoding');
 BEGIN
+	-- Payloads, names and failures are UTF-8, whatever they come from.
+	IF encoding <> 'UTF8' THEN
+		RAISE EXCEPTION 'extension "temporal" needs a database of encoding UTF8, not %', encoding
+			USING ERRCODE = 'feature_not_supported',
+				HINT = 'CREATE DATABASE ... ENCODING ''UTF8'' TEMPLATE template0';
+	END IF;
 	SELECT * INTO extension FROM pg_catalog.pg_extension WHERE extname = 'temporal';
 	SELECT nspowner INTO schema_owner FROM pg_catalog.pg_namespace WHERE oid = extension.extnamespace;
 

@@ -107,6 +107,9 @@ $node = make_node('main', 'max_worker_processes = 16');
 
 note 'CREATE EXTENSION and DROP EXTENSION';
 
+$node->safe_psql('postgres', q{CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0});
+like(($node->psql('latin', 'CREATE EXTENSION temporal'))[2], qr/needs a database of encoding UTF8, not LATIN1/,
+	'another encoding is refused at once');
 $node->safe_psql('postgres', "CREATE DATABASE $_") for qw(one two three);
 $node->safe_psql($_, 'CREATE EXTENSION temporal') for qw(one two);
 keepers_are('one two', 'a keeper for each database that has the extension');
