@@ -171,14 +171,14 @@ COMMENT ON FUNCTION temporal.cancel_handle IS
 
 CREATE FUNCTION temporal.sleep(duration interval)
 RETURNS void
-LANGUAGE c VOLATILE STRICT
+LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'temporal_sleep';
 COMMENT ON FUNCTION temporal.sleep IS
 'Waits for that long, be it years.';
 
 CREATE FUNCTION temporal.start_timer(duration interval)
 RETURNS bigint
-LANGUAGE c VOLATILE STRICT
+LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'temporal_start_timer';
 COMMENT ON FUNCTION temporal.start_timer IS
 'Starts a timer and returns a handle to wait for.';

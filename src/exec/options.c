@@ -79,6 +79,20 @@ options_check_policy(const Pb__RetryPolicy *policy)
 }
 
 void
+options_check(const Pb__ActivityOptions *options)
+{
+	if (options->retry_policy != NULL)
+		options_check_policy(options->retry_policy);
+	if (!proto_duration_valid(options->start_to_close_timeout) ||
+		!proto_duration_valid(options->schedule_to_close_timeout) ||
+		!proto_duration_valid(options->schedule_to_start_timeout) ||
+		!proto_duration_valid(options->heartbeat_timeout))
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
+				 errmsg("A valid timeout may not be negative.")));
+}
+
+void
 options_default_policy(Pb__RetryPolicy *policy, const Pb__RetryPolicy *otherwise)
 {
 	if (policy->initial_interval == NULL)

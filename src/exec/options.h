@@ -22,6 +22,7 @@ extern Pb__ActivityOptions *options_arguments(FunctionCallInfo fcinfo, int first
 extern Pb__RetryPolicy *options_retry_policy(FunctionCallInfo fcinfo, int first);
 
 /* An error if there is something wrong with it. */
+extern void options_check(const Pb__ActivityOptions *options);
 extern void options_check_policy(const Pb__RetryPolicy *policy);
 
 /* Fills in what "options" (the policy) do not say. */

@@ -73,6 +73,7 @@ temporal_register_activity(PG_FUNCTION_ARGS)
 
 	registration.transactional = PG_ARGISNULL(4) || PG_GETARG_BOOL(4);
 	registration.options = options_arguments(fcinfo, 5);
+	options_check(registration.options);
 	register_function(fcinfo, &registration);
 	PG_RETURN_VOID();
 }

@@ -97,6 +97,8 @@ run_query(Step *step)
 	if (code < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 code == SPI_ERROR_TRANSACTION ?
+				 errmsg("query of step \"%s\" begins or ends a transaction", step->name) :
 				 errmsg("query of step \"%s\" cannot be run: %s", step->name,
 						SPI_result_code_string(code))));
 	result = row_result();

@@ -262,6 +262,10 @@ temporal_step(PG_FUNCTION_ARGS)
 	Step	   *step = new_step(fcinfo);
 	Jsonb	   *result;
 
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT),
+				 errmsg("query of step \"%s\" is not set", step->name)));
 	step->query = argument_text(fcinfo, 1, NULL);
 	/* What it says is said here, wherever it is run. */
 	step->search_path = pstrdup(namespace_search_path);

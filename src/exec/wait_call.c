@@ -69,13 +69,22 @@ wait_timer(Pass *pass, int64 microseconds, const char *what)
 			  psprintf("%s, %s", what, handle_until(timer)));
 }
 
+static int64
+duration_argument(FunctionCallInfo fcinfo)
+{
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT), errmsg("duration is not set")));
+	return argument_interval(fcinfo, 0);
+}
+
 /* temporal.sleep(duration interval) */
 Datum
 temporal_sleep(PG_FUNCTION_ARGS)
 {
 	Pass	   *pass = pass_require("sleep");
 
-	wait_timer(pass, argument_interval(fcinfo, 0), NULL);
+	wait_timer(pass, duration_argument(fcinfo), NULL);
 	PG_RETURN_VOID();
 }
 
@@ -86,7 +95,7 @@ temporal_start_timer(PG_FUNCTION_ARGS)
 	Pass	   *pass = pass_require("start_timer");
 
 	pass_check_cancel(pass);
-	PG_RETURN_INT64(wait_start_timer(pass, argument_interval(fcinfo, 0)));
+	PG_RETURN_INT64(wait_start_timer(pass, duration_argument(fcinfo)));
 }
 
 /* ---- signals ---- */

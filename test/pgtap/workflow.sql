@@ -22,6 +22,12 @@ SELECT lives_ok($$SELECT temporal.register_activity('shop.two(integer)', 'double
 	start_to_close_timeout => '5 s')$$, 'by signature');
 SELECT is((SELECT array_agg(kind || ' ' || name || ' ' || function) FROM temporal.registrations WHERE name = 'double'),
 	'{"activity double shop.two(integer)"}', 'it is listed');
+SELECT is(t.error_of(format($$SELECT temporal.register_activity('shop.two(integer)', 'double', %s)$$, option)), error, 'refused: ' || option)
+FROM (VALUES
+	($$start_to_close_timeout => '-1 s'$$, 'TW300 A valid timeout may not be negative.'),
+	($$heartbeat_timeout => '-1 s'$$, 'TW300 A valid timeout may not be negative.'),
+	($$maximum_attempts => -5$$, 'TW300 MaximumAttempts cannot be negative on retry policy.'),
+	($$backoff_coefficient => 'NaN'$$, 'TW300 BackoffCoefficient cannot be less than 1 on retry policy.')) AS v (option, error);
 SELECT lives_ok($$SELECT temporal.unregister_activity('double')$$, 'and unregistered');
 SELECT is(t.error_of($$SELECT temporal.unregister_activity('double')$$), 'TW500 activity "double" is not registered', 'once');
 
@@ -272,6 +278,10 @@ SELECT temporal.start_workflow('either', workflow_id => 'unknown') \g /dev/null
 SELECT t.tick() \g /dev/null
 SELECT t.event_has('unknown', 4, '{"failure": {"message": "workflow type \"either\" is not registered"}}', 'a type that is not registered');
 
+CREATE FUNCTION shop.endless() RETURNS text LANGUAGE plpgsql AS
+$$ BEGIN PERFORM temporal.sleep(NULL); RETURN ''; EXCEPTION WHEN SQLSTATE 'TW300' THEN RETURN SQLERRM; END $$;
+SELECT temporal.register_workflow('shop.endless'), temporal.start_workflow('endless', workflow_id => 'endless'), t.tick() \g /dev/null
+SELECT is(temporal.workflow_result('endless'), '"duration is not set"', 'nothing is no duration');
 SELECT is(t.error_of('SELECT temporal.sleep(''1 s'')'),
 	'55000 temporal.sleep() can only be called by a workflow function', 'calls need a workflow');
 CREATE FUNCTION shop.nested() RETURNS integer LANGUAGE plpgsql AS 'BEGIN RETURN temporal.tick(); END';

@@ -190,13 +190,14 @@ SELECT is(t.outcome('many pauses'), '125250', 'and found again');
 \echo # what is wrong with a step
 
 CREATE FUNCTION shop.wrong(query text) RETURNS text LANGUAGE plpgsql AS
-$$ BEGIN RETURN temporal.step('wrong', query); EXCEPTION WHEN SQLSTATE 'TF011' THEN RETURN SQLERRM; END $$;
+$$ BEGIN RETURN temporal.step('wrong', nullif(query, '')); EXCEPTION WHEN SQLSTATE 'TF011' OR SQLSTATE 'TW300' THEN RETURN SQLERRM; END $$;
 SELECT temporal.register_workflow('shop.wrong') \g /dev/null
+SELECT is(t.launch('wrong', '""', 'no query'), '"query of step \"wrong\" is not set"', 'no query');
 SELECT is(t.launch('wrong', to_jsonb(query), query), to_jsonb('step "wrong" failed: ' || message)::text, message) FROM (VALUES
 	('SELECT 1 FROM generate_series(1, 2)', 'query of a step returned more than one row'),
 	('SELECT nothing', 'column "nothing" does not exist'),
 	('SELECT temporal.sleep(''1 s'')', 'temporal.sleep() can only be called by a workflow function'),
-	('COMMIT', 'query of step "wrong" cannot be run: SPI_ERROR_TRANSACTION')) q (query, message);
+	('COMMIT', 'query of step "wrong" begins or ends a transaction')) q (query, message);
 
 SELECT * FROM finish();
 ROLLBACK;
