@@ -135,6 +135,7 @@ wake_lower_bound(uint64 queue_id)
 	}
 	LWLockRelease(lock_of(set));
 
+	bound = Min(bound, xact_own_bound(queue_id));
 	xact_note_bound(queue_id, bound);
 	return bound;
 }
@@ -149,6 +150,7 @@ wake_raise_bound(uint64 queue_id, int64 created_at)
 	if (!wake_available())
 		return;
 
+	xact_raise_own_bound(queue_id, created_at);
 	set = set_of(MyDatabaseId, queue_id);
 	LWLockAcquire(lock_of(set), LW_EXCLUSIVE);
 	queue = find(set, MyDatabaseId, queue_id);

@@ -226,6 +226,8 @@ extern void queue_sweep(Oid database);
 /* xact.c */
 extern void xact_register(void);
 extern void xact_note_bound(uint64 queue_id, int64 bound);
+extern int64 xact_own_bound(uint64 queue_id);
+extern void xact_raise_own_bound(uint64 queue_id, int64 created_at);
 
 /* flush.c */
 extern void flush_attach(Oid database, bool attached);

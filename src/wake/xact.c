@@ -10,6 +10,10 @@
  *
  * A subtransaction that rolls back takes its claims and stops with it, but
  * leaves its marks: those cause a wake-up in vain.
+ *
+ * The bound of a queue that all processes share knows nothing of tasks that a
+ * transaction has made and not committed.  The transaction itself sees them,
+ * and looks for them from a bound of its own on.
  */
 #include "postgres.h"
 
@@ -22,6 +26,7 @@
 
 #define LOOK_BACK 16 /* a mark this near to the end is merged */
 #define NO_TIME PG_INT64_MAX
+#define OWN_QUEUES 16 /* the last stands for all that have no place */
 
 typedef struct Mark
 {
@@ -40,6 +45,13 @@ typedef struct BoundClaim
 	uint64 queue_id;
 	int64 bound;
 } BoundClaim;
+
+/* Where to look for tasks that this transaction has made. */
+typedef struct OwnBound
+{
+	uint64 queue_id;
+	int64 bound;
+} OwnBound;
 
 typedef struct NotedClaim
 {
@@ -70,6 +82,8 @@ static Array marks;
 static Array bound_claims;
 static Array noted_claims;
 static Array stops;
+static OwnBound own_bounds[OWN_QUEUES];
+static int n_own_bounds = 0;
 static WakeBlame blame_now = WAKE_BLAME_EACH;
 static TimestampTz earliest_due = DT_NOEND;
 static bool sweep_wanted = false;
@@ -125,6 +139,51 @@ add_mark(WakeKind kind, uint64 channel, int64 created_at)
 	return mark;
 }
 
+/* The bound of a queue that this transaction has made tasks for; NULL if none. */
+static OwnBound *
+own_bound_of(uint64 queue_id)
+{
+	for (int i = 0; i < n_own_bounds; i++)
+	{
+		if (own_bounds[i].queue_id == queue_id || i == OWN_QUEUES - 1)
+			return &own_bounds[i];
+	}
+	return NULL;
+}
+
+static void
+lower_own_bound(uint64 queue_id, int64 created_at)
+{
+	OwnBound *own = own_bound_of(queue_id);
+
+	if (own == NULL)
+	{
+		own = &own_bounds[n_own_bounds++];
+		own->queue_id = queue_id;
+		own->bound = NO_TIME;
+	}
+	own->bound = Min(own->bound, created_at);
+}
+
+/* xact_own_bound -- tasks of ours are not older than this. */
+int64
+xact_own_bound(uint64 queue_id)
+{
+	const OwnBound *own = own_bound_of(queue_id);
+
+	return own ? own->bound : NO_TIME;
+}
+
+/* xact_raise_own_bound -- a claim has taken those that were. */
+void
+xact_raise_own_bound(uint64 queue_id, int64 created_at)
+{
+	OwnBound *own = own_bound_of(queue_id);
+
+	if (own && own->queue_id == queue_id && own != &own_bounds[OWN_QUEUES - 1])
+		own->bound = Max(own->bound, created_at);
+}
+
 /* wake_mark_queue -- at commit, wake one process that waits for a queue. */
 void
 wake_mark_queue(uint64 queue_id)
@@ -138,8 +197,10 @@ wake_mark_task(uint64 queue_id, int64 created_at)
 {
 	Mark *mark = add_mark(WAKE_QUEUE, queue_id, created_at);
 
-	if (mark)
-		mark->added++;
+	if (mark == NULL)
+		return;
+	mark->added++;
+	lower_own_bound(queue_id, created_at);
 }
 
 void
@@ -309,6 +370,8 @@ undo_claims(SubTransactionId subid)
 
 		queue_end_claim(claim->queue_id);
 		queue_lower_bound(claim->queue_id, claim->bound);
+		if (own_bound_of(claim->queue_id))
+			lower_own_bound(claim->queue_id, claim->bound);
 	}
 	for (; noted_claims.count > 0 && noted[noted_claims.count - 1].subid >= subid;
 		 noted_claims.count--)
@@ -378,6 +441,7 @@ forget(void)
 	MemSet(&bound_claims, 0, sizeof(Array));
 	MemSet(&noted_claims, 0, sizeof(Array));
 	MemSet(&stops, 0, sizeof(Array));
+	n_own_bounds = 0;
 	earliest_due = DT_NOEND;
 	sweep_wanted = false;
 }
