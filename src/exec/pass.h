@@ -13,6 +13,7 @@
 #include "base/compat.h"
 #include "base/errors.h"
 #include "core/decide.h"
+#include "executor/spi.h"
 #include "proto/time.h"
 #include "service/registration.h"
 #include "utils/elog.h"
@@ -249,6 +250,10 @@ extern void step_take(Step *step);
 
 /* Takes it in a subtransaction; an error that says nothing of it: try again later. */
 extern ErrorData *step_take_guarded(Pass *pass, Step *step);
+
+/* ---- step_plan.c ---- */
+
+extern SPIPlanPtr step_plan(const Step *step, bool nested);
 
 /* Does a type of workflow wait after its steps?  Then they are taken one by one. */
 extern bool step_type_waits(const char *workflow_type);

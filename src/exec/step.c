@@ -72,18 +72,8 @@ row_result(void)
 						  false, RECORDOID);
 }
 
-static SPIPlanPtr
-prepare(const Step *step)
-{
-	SPIPlanPtr	plan = SPI_prepare(step->query, step->nargs, step->types);
-
-	if (plan == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("query of step \"%s\" cannot be run: %s", step->name,
-						SPI_result_code_string(SPI_result))));
-	return plan;
-}
+/* How many steps are being taken, one in the query of another. */
+static int	depth = 0;
 
 static void
 run_query(Step *step)
@@ -93,7 +83,7 @@ run_query(Step *step)
 	int			code;
 
 	SPI_connect();
-	code = SPI_execute_plan(prepare(step), step->values, step->nulls, false, 2);
+	code = SPI_execute_plan(step_plan(step, depth > 1), step->values, step->nulls, false, 2);
 	if (code < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -118,6 +108,7 @@ step_take(Step *step)
 	function_use_search_path(step->search_path);
 	pass_current = NULL;
 	XactReadOnly = false;
+	depth++;
 	PG_TRY();
 	{
 		if (step->query != NULL)
@@ -128,6 +119,7 @@ step_take(Step *step)
 	}
 	PG_FINALLY();
 	{
+		depth--;
 		XactReadOnly = read_only;
 		pass_current = outer;
 	}

@@ -187,6 +187,24 @@ SELECT is((SELECT count(*) FROM temporal.history('many pauses') WHERE event_type
 SELECT t.skip('1 s') \g /dev/null
 SELECT is(t.outcome('many pauses'), '125250', 'and found again');
 
+\echo # a query that has been run before
+
+CREATE SCHEMA north;
+CREATE SCHEMA south;
+CREATE TABLE north.place AS SELECT 'north' AS name;
+CREATE TABLE south.place AS SELECT 'south' AS name;
+CREATE FUNCTION shop.in_north() RETURNS text LANGUAGE plpgsql SET search_path = north, pg_temp AS
+$$ BEGIN RETURN temporal.step('where', 'SELECT * FROM place') #>> '{}'; END $$;
+CREATE FUNCTION shop.in_south() RETURNS text LANGUAGE plpgsql SET search_path = south, pg_temp AS
+$$ BEGIN RETURN temporal.step('where', 'SELECT * FROM place') #>> '{}'; END $$;
+SELECT temporal.register_workflow('shop.in_north'), temporal.register_workflow('shop.in_south') \g /dev/null
+SELECT is(t.launch('in_north', NULL, 'north'), '"north"', 'means what it meant');
+SELECT is(t.launch('in_south', NULL, 'south'), '"south"', 'and elsewhere something else');
+ALTER TABLE north.place ALTER name TYPE integer USING 7;
+SELECT is(t.launch('in_north', NULL, 'north again'), '"7"', 'as the table is now');
+DROP TABLE north.place;
+SELECT matches(t.launch('in_north', NULL, 'nowhere'), 'relation "place" does not exist', 'or is not any more');
+
 \echo # what is wrong with a step
 
 CREATE FUNCTION shop.wrong(query text) RETURNS text LANGUAGE plpgsql AS
