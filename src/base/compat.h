@@ -109,13 +109,13 @@
 	index_beginscan((table), (index), (snapshot), (nkeys), 0)
 #endif
 
-/* 16 keeps settings in a hash table, and makes a list of them for who asks. */
+/* 16 keeps settings in a hash table, and makes a sorted list of them for who asks. */
 #if PG_VERSION_NUM >= 160000
+#define COMPAT_COPIES_SETTINGS true
 #define compat_settings(n) get_guc_variables(n)
-#define compat_free_settings(settings) pfree(settings)
 #else
+#define COMPAT_COPIES_SETTINGS false
 #define compat_settings(n) (*(n) = GetNumConfigOptions(), get_guc_variables())
-#define compat_free_settings(settings) ((void) (settings))
 #endif
 
 #endif							/* TEMPORAL_BASE_COMPAT_H */
