@@ -9,6 +9,8 @@
 
 #include "base/compat.h"
 #include "exec/function.h"
+#include "storage/lock.h"
+#include "storage/proc.h"
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
 #include "utils/memutils.h"
