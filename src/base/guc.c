@@ -20,6 +20,7 @@
 bool guc_check_state = false;
 double guc_clock_offset = 0;
 int guc_executors = 2;
+int guc_extra_executors = 2;
 int guc_frontends = 1;
 bool guc_grpc_api_keys = false;
 int guc_grpc_keepalive_time = 60 * 1000;
@@ -139,7 +140,15 @@ guc_define(void)
 		"temporal.executors", "Most processes that run registered functions.",
 		"They are started when functions are registered in a database, one role each; "
 		"with more roles than processes the roles take turns.",
-		&guc_executors, 2, 0, 64, PGC_SUSET, 0, NULL, NULL, NULL);
+		&guc_executors, 2, 0, MAX_EXECUTORS, PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"temporal.extra_executors",
+		"Most processes that run registered functions beyond temporal.executors.",
+		"One is started when all executors of a role have been with one task each for over "
+		"a second, so that long activities do not keep others. Each takes one of "
+		"max_worker_processes.",
+		&guc_extra_executors, 2, 0, MAX_EXECUTORS, PGC_SUSET, 0, NULL, NULL, NULL);
 
 	DefineCustomIntVariable("temporal.frontends", "Processes that serve gRPC.",
 							"They share the port; the system spreads connections among them. "
@@ -215,4 +224,10 @@ guc_define(void)
 							GUC_UNIT_MS, NULL, NULL, NULL);
 
 	MarkGUCPrefixReserved("temporal");
+}
+
+int
+guc_executor_limit(void)
+{
+	return guc_executors == 0 ? 0 : Min(guc_executors + guc_extra_executors, MAX_EXECUTORS);
 }

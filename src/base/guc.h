@@ -6,10 +6,12 @@
 #define TEMPORAL_BASE_GUC_H
 
 #define MAX_FRONTENDS 16
+#define MAX_EXECUTORS 64
 
 extern bool guc_check_state;
 extern double guc_clock_offset;
 extern int guc_executors;
+extern int guc_extra_executors;
 extern int guc_frontends;
 extern bool guc_grpc_api_keys;
 extern int guc_grpc_keepalive_time;
@@ -35,5 +37,8 @@ extern int guc_shared_queues;
 extern int guc_sweep_interval;
 
 extern void guc_define(void);
+
+/* How many executors a database may have in all. */
+extern int guc_executor_limit(void);
 
 #endif /* TEMPORAL_BASE_GUC_H */

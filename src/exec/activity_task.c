@@ -4,9 +4,32 @@
  */
 #include "postgres.h"
 
+#include "base/guc.h"
 #include "exec/heartbeat.h"
 #include "proto/payload.h"
 #include "service/service.h"
+#include "wake/process.h"
+
+/* May it take long?  It is known to have begun before it does, and can be told to end. */
+static bool
+is_long(const ServiceCall *call, const PendingActivity *activity)
+{
+	const Pb__ActivityTaskScheduledEventAttributes *scheduled =
+		activity->scheduled->activity_task_scheduled_event_attributes;
+	const Registration *registration;
+
+	if (activity->state->heartbeat_timeout > 0)
+		return true;
+	registration = store_find_registration(&call->namespace->id, QUEUE_TYPE(ACTIVITY),
+										   scheduled->activity_type->name);
+	return registration != NULL && !registration->transactional;
+}
+
+bool
+activity_task_accepts(const ServiceCall *call, const PendingActivity *activity)
+{
+	return !is_long(call, activity) || process_begin_long(guc_executor_limit());
+}
 
 bool
 activity_task_take(Task *task)

@@ -130,6 +130,7 @@ invoke(void *arg)
 		call.waiting_at = to->task->waiting_at;
 		call.answers_at_once = !to->task->apart;
 		call.passed_over = to->task->passed_over;
+		call.accepts = to->task->timed ? activity_task_accepts : NULL;
 	}
 	to->response = service_call(&call, service_find_method(to->method), to->request);
 	if (call.refusal_sqlstate != 0)

@@ -7,6 +7,7 @@
 
 #include "exec/pass.h"
 #include "service/registration.h"
+#include "service/service.h"
 
 /* ---- call.c ---- */
 
@@ -78,6 +79,9 @@ typedef struct Task
 /* Takes a task; false if there is none. */
 extern bool workflow_task_take(Task *task);
 extern bool activity_task_take(Task *task);
+
+/* The last executor of a role that is free does not begin what takes long. */
+extern bool activity_task_accepts(const ServiceCall *call, const PendingActivity *activity);
 
 /* Calls the function and answers. */
 extern void workflow_task_do(Task *task);

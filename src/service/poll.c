@@ -290,7 +290,8 @@ take_activity_offer(const ServiceCall *call, const TaskRow *task, ExecutionState
 	if (activity == NULL || !activity_offer_is_good(activity, task, call->now))
 		return NULL;
 	*obsolete = false;
-	if (claim_is_lost(task, activity->state->attempt))
+	if (claim_is_lost(task, activity->state->attempt) ||
+		(call->accepts != NULL && !call->accepts(call, activity)))
 		return NULL;
 	(*state)->activities = NIL;
 	activity = store_load_activity(*state, task->event_id, LOCK_SKIP);

@@ -68,6 +68,8 @@ struct ServiceCall
 	bool		tasks_held;		/* a poll found only what others hold: look again soon */
 	int64		pause;			/* until the queue's limit lets it have one, microseconds */
 	const List *passed_over;	/* of TaskRow: offers that a poll leaves where they are */
+	/* Whether a poll takes this activity, or NULL: any; it is not locked yet. */
+	bool		(*accepts) (const ServiceCall *call, const PendingActivity *activity);
 	const TaskRow *offer;		/* that a poll has taken; NULL: none */
 	void		(*watch) (ServiceCall *call);	/* told of "wait", or NULL */
 	ServiceWait	wait;

@@ -212,6 +212,16 @@ database_note_work(void)
 		database_wake_keeper(slot);
 }
 
+/* database_note_busy -- no executor of some role is idle: the keeper watches. */
+void
+database_note_busy(void)
+{
+	DatabaseSlot *slot = database_find(MyDatabaseId);
+
+	if (slot)
+		database_wake_keeper(slot);
+}
+
 /* database_has_work -- is there something to announce by NOTIFY? */
 bool
 database_has_work(void)

@@ -188,6 +188,8 @@ take_slot(int index, ProcessState state)
 	slot->info.pid = MyProcPid;
 	slot->info.state = state;
 	slot->info.started = clock_wall_now();
+	slot->info.busy_since = 0;
+	slot->info.begun_long = false;
 	slot->info.note[0] = '\0';
 }
 
@@ -577,6 +579,114 @@ Oid
 process_role(void)
 {
 	return slot_at(my_slot)->info.role;
+}
+
+bool
+process_is_away(const ProcessInfo *info, TimestampTz now)
+{
+	return info->busy_since != 0 && now - info->busy_since >= PROCESS_AWAY_US;
+}
+
+static bool
+is_live_executor(const ProcessInfo *info, Oid database)
+{
+	return info->kind == PROCESS_EXECUTOR && info->database == database &&
+		(info->state == PROCESS_RUNNING || info->state == PROCESS_STARTING);
+}
+
+/* The others of our role: how many, and is one of them idle?  Caller locks. */
+static int
+count_colleagues(bool *any_idle)
+{
+	const ProcessInfo *own = &slot_at(my_slot)->info;
+	int count = 0;
+
+	*any_idle = false;
+	for (int i = LAUNCHER_SLOT + 1; i < WAKE_PROCESSES; i++)
+	{
+		const ProcessInfo *info = &slot_at(i)->info;
+
+		if (i == my_slot || !is_live_executor(info, own->database) || info->role != own->role)
+			continue;
+		count++;
+		*any_idle |= info->busy_since == 0;
+	}
+	return count;
+}
+
+/* process_busy -- an executor begins something. */
+void
+process_busy(void)
+{
+	ProcessInfo *info = &slot_at(my_slot)->info;
+	bool was_busy;
+	bool any_idle;
+
+	lock_exclusive();
+	was_busy = info->busy_since != 0;
+	info->busy_since = clock_wall_now();
+	info->begun_long = false;
+	if (!was_busy)
+		(void) count_colleagues(&any_idle);
+	unlock();
+	/* The keeper then watches whether it takes long. */
+	if (!was_busy && !any_idle)
+		database_note_busy();
+}
+
+/* process_idle -- an executor has nothing to do. */
+void
+process_idle(void)
+{
+	lock_exclusive();
+	slot_at(my_slot)->info.busy_since = 0;
+	slot_at(my_slot)->info.begun_long = false;
+	unlock();
+}
+
+/* Is another executor of our role free, or soon will be?  Caller locks. */
+static bool
+is_represented(void)
+{
+	const ProcessInfo *own = &slot_at(my_slot)->info;
+	TimestampTz now = clock_wall_now();
+
+	for (int i = LAUNCHER_SLOT + 1; i < WAKE_PROCESSES; i++)
+	{
+		const ProcessInfo *info = &slot_at(i)->info;
+
+		if (i != my_slot && is_live_executor(info, own->database) && info->role == own->role &&
+			!info->begun_long && !process_is_away(info, now))
+			return true;
+	}
+	return false;
+}
+
+static int
+count_executors(Oid database)
+{
+	int count = 0;
+
+	for (int i = LAUNCHER_SLOT + 1; i < WAKE_PROCESSES; i++)
+		count += is_live_executor(&slot_at(i)->info, database);
+	return count;
+}
+
+/* process_begin_long -- notes that it does, if it may; always true elsewhere. */
+bool
+process_begin_long(int limit)
+{
+	bool any_idle;
+	bool may;
+
+	if (my_slot < 0)
+		return true;
+	lock_exclusive();
+	may = is_represented() || count_colleagues(&any_idle) == 0 ||
+		count_executors(MyDatabaseId) < limit;
+	slot_at(my_slot)->info.begun_long |= may;
+	unlock();
+	return may;
 }
 
 /* process_forget_database -- it is gone, and nobody runs in it. */

@@ -13,6 +13,7 @@
 
 #define PROCESS_MESSAGE_SIZE 256
 #define PROCESS_MAX_POKES 64
+#define PROCESS_AWAY_US INT64CONST(1000000)
 
 typedef enum ProcessKind
 {
@@ -54,6 +55,8 @@ typedef struct ProcessInfo
 	ProcessExit exit;
 	int pid;
 	TimestampTz started;
+	TimestampTz busy_since; /* an executor, with what it does now; 0: idle */
+	bool begun_long;        /* that may take long */
 	int64 ticks;
 	int64 transactions;
 	int64 items;
@@ -97,6 +100,19 @@ extern void process_free_executors(Oid role);
 extern void process_ask_executor(int pid);
 extern void process_wake_executors(void);
 extern Oid process_role(void);
+
+/*
+ * An executor says when it begins something, and when it has nothing to do.
+ * Before it begins what may take long it asks: false if there are already
+ * "limit" executors in the database, and all others of its role are away.  The
+ * last one stays for what must not wait.
+ */
+extern void process_busy(void);
+extern void process_idle(void);
+extern bool process_begin_long(int limit);
+
+/* Has it been with one thing for long? */
+extern bool process_is_away(const ProcessInfo *info, TimestampTz now);
 
 /* The launcher. */
 extern void process_forget_unattached(void);

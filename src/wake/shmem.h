@@ -255,6 +255,7 @@ extern void database_detach_keeper(Oid database);
 extern void database_wake_keeper(DatabaseSlot *slot);
 extern void database_note_prepare(void);
 extern void database_note_work(void);
+extern void database_note_busy(void);
 extern bool database_want(Oid database, ProcessKind kind, int number, bool wanted);
 extern bool database_wants(Oid database, ProcessKind kind, int number);
 

@@ -125,15 +125,19 @@ idle_ms(void)
 	return retry_ms;
 }
 
+/* How long to rest; 0: not at all. */
 static long
 executor_turn(void)
 {
 	int done;
 
+	process_busy();
 	/* What we were woken for is looked for now. */
 	if (registered != 0)
 		(void) wake_wait(DT_NOBEGIN, 0);
 	done = loop_turn(&loop, MAX_TASKS);
+	if (done <= 0)
+		process_idle();
 	if (done < 0)
 		return WORKER_RETRY_MS;
 	if (loop.queues == NIL)

@@ -7,6 +7,10 @@
  * With more roles they take turns: a role that has tasks and no executor gets
  * the place of one that is idle or has been at work longest.
  *
+ * An executor that has been with one task for over a second is away: when all
+ * of a role are, another one is started, temporal.extra_executors at most, and
+ * leaves when they have been back for a while.
+ *
  * An executor that has failed is started again after a pause, and does its
  * first tasks one by one: that which has ended it may come again.  The pause is
  * that of its role, so that it keeps nobody else from work.  The launcher
@@ -30,8 +34,8 @@
 #define FIRST_RETRY_MS 500
 #define CAUTIOUS_MS 60000 /* after that the failure is forgotten */
 #define TURN_MS 1000   /* how long a role may keep an executor that others want */
+#define EXTRA_MS 10000 /* how long one stays that is not needed any more */
 #define FOREVER_MS (60 * 60 * 1000)
-#define MAX_EXECUTORS 64
 #define CAUTIOUS_BYTE sizeof(uint32) /* of bgw_extra, behind the generation */
 
 typedef struct Executors
@@ -54,6 +58,7 @@ typedef struct Rest
 
 static TimestampTz look_at = DT_NOBEGIN; /* a time of day, as are all here */
 static TimestampTz looked_at = 0;
+static TimestampTz away_at = 0; /* when executors were away last */
 static TimestampTz start_at = DT_NOBEGIN; /* one could not be started: none is before then */
 static Rest rests[MAX_EXECUTORS];
 static int n_rests = 0;
@@ -96,14 +101,41 @@ find_executors(Executors *executors)
 	}
 }
 
+/* One that starts will be there soon. */
+static bool
+is_there(const ProcessInfo *info)
+{
+	return !process_is_away(info, clock_wall_now());
+}
+
+/* Those of a role that are there. */
 static int
 count_of(const Executors *executors, Oid role)
 {
 	int count = 0;
 
 	for (int i = 0; i < executors->count; i++)
-		count += executors->infos[i].role == role;
+		count += executors->infos[i].role == role && is_there(&executors->infos[i]);
 	return count;
+}
+
+static int
+count_there(const Executors *executors)
+{
+	int count = 0;
+
+	for (int i = 0; i < executors->count; i++)
+		count += is_there(&executors->infos[i]);
+	return count;
+}
+
+static bool
+any_busy(const Executors *executors)
+{
+	for (int i = 0; i < executors->count; i++)
+		if (executors->infos[i].busy_since != 0)
+			return true;
+	return false;
 }
 
 /* ---- pauses ---- */
@@ -264,7 +296,7 @@ has_work(List *roles, Oid role)
 static bool
 is_free(const Executors *executors, const ProcessInfo *info, bool crowded)
 {
-	if (info->state != PROCESS_RUNNING)
+	if (info->state != PROCESS_RUNNING || !is_there(info))
 		return false;
 	if (count_of(executors, info->role) > 1)
 		return true;
@@ -319,33 +351,50 @@ is_listed(List *roles, Oid role)
 	return false;
 }
 
-/* Those above the limit have to go, and those whose role has no functions. */
+/*
+ * Those above the limit have to go, and those whose role has no functions.  As
+ * long as some are away the others stay, and for a while after that.
+ */
 static void
-dismiss(const Executors *executors, List *roles)
+dismiss(const Executors *executors, List *roles, TimestampTz now)
 {
+	bool lately = now - away_at < EXTRA_MS * INT64CONST(1000);
+	int limit = lately ? guc_executor_limit() : guc_executors;
+
 	for (int i = 0; i < executors->count; i++)
 	{
 		const ProcessInfo *info = &executors->infos[i];
 
-		if (info->state == PROCESS_RUNNING && (i >= guc_executors || !is_listed(roles, info->role)))
+		if (info->state == PROCESS_RUNNING && (i >= limit || !is_listed(roles, info->role)))
 			process_ask_executor(info->pid);
 	}
+}
+
+/* Is there a place for one more of that role? */
+static bool
+has_place(const Executors *executors, Oid role)
+{
+	if (executors->count < guc_executors)
+		return true;
+	return executors->count < guc_executor_limit() && count_of(executors, role) == 0 &&
+		count_there(executors) < guc_executors;
 }
 
 static void
 start_missing(Executors *executors, List *roles)
 {
-	while (executors->count < Min(guc_executors, MAX_EXECUTORS))
+	while (executors->count < MAX_EXECUTORS)
 	{
 		Oid role = neediest(executors, roles);
 
-		if (!OidIsValid(role))
+		if (!OidIsValid(role) || !has_place(executors, role))
 			return;
 		if (!start_executor(role))
 		{
 			start_at = clock_wall_now() + RETRY_MS * INT64CONST(1000);
 			return;
 		}
+		MemSet(&executors->infos[executors->count], 0, sizeof(ProcessInfo));
 		executors->infos[executors->count].role = role;
 		executors->infos[executors->count++].state = PROCESS_STARTING;
 	}
@@ -389,13 +438,16 @@ pool_attend(void)
 	find_executors(&executors);
 	for (int i = 0; i < executors.n_failed; i++)
 		begin_rest(executors.failed[i], now);
-	dismiss(&executors, roles);
+	if (count_there(&executors) < executors.count)
+		away_at = now;
+	dismiss(&executors, roles, now);
 	if (start_at <= now)
 		start_missing(&executors, roles);
 	lacking = lacks_executor(&executors, roles);
 	if (lacking)
 		make_room(&executors, roles, crowded);
 	looked_at = now;
-	look_at = now + (crowded || lacking || start_at > now || anybody_rests() ? LOOK_MS : FOREVER_MS) *
-		INT64CONST(1000);
+	look_at = now + INT64CONST(1000) *
+		(crowded || lacking || start_at > now || anybody_rests() ||
+		 executors.count > guc_executors || any_busy(&executors) ? LOOK_MS : FOREVER_MS);
 }

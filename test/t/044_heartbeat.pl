@@ -76,12 +76,20 @@ sql(q{
 		END;
 		RETURN 'tidied up';
 	END $$;
+	CREATE FUNCTION doze(name text) RETURNS text LANGUAGE plpgsql AS $$
+	BEGIN
+		WHILE NOT EXISTS (SELECT FROM gate g WHERE g.name = doze.name) LOOP
+			PERFORM pg_sleep(0.02);
+		END LOOP;
+		RETURN name;
+	END $$;
 	CREATE FUNCTION quick(name text) RETURNS text LANGUAGE sql AS $$ SELECT name || ' quick' $$;
 	CREATE FUNCTION large(name text) RETURNS text LANGUAGE plpgsql AS $$
 		BEGIN PERFORM temporal.heartbeat(repeat('x', 9000)); RETURN 'not told'; END $$;
 	SELECT temporal.register_activity(f, heartbeat_timeout => '1 minute', start_to_close_timeout => '10 minutes', maximum_attempts => 1)
 		FROM unnest(ARRAY['tidy', 'large']) f;
 	SELECT temporal.register_activity('crawl', heartbeat_timeout => '1 minute', start_to_close_timeout => '10 minutes', initial_interval => '1 ms');
+	SELECT temporal.register_activity('doze', start_to_close_timeout => '10 minutes');
 	SELECT temporal.register_activity('faint', heartbeat_timeout => '1 s', start_to_close_timeout => '10 minutes', initial_interval => '1 ms'),
 		temporal.register_activity('quick');
 	CREATE FUNCTION flow(what text, name text) RETURNS text LANGUAGE plpgsql AS $$
@@ -168,6 +176,33 @@ beats('terminated');
 sql(q{SELECT temporal.terminate_workflow('terminated')});
 until_true(q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'temporal executor' AND state = 'active'}, 'an activity of a workflow that was terminated ends');
 is(sql(q{SELECT count(*) FROM effect WHERE name = 'terminated'}), '0', 'and leaves nothing');
+
+note 'many long ones';
+
+# Of at most four executors one stays free.
+sql(q{SELECT temporal.start_workflow('fickle', '"crawl"', workflow_id => 'many ' || i) FROM generate_series(1, 2) i});
+beats("many $_") for 1 .. 2;
+start('beside two', 'quick');
+is(sql(q{CALL temporal.await_result('beside two', '60 s')}), '"beside two quick"', 'others go on while all executors are with long activities');
+sql(q{SELECT temporal.start_workflow('fickle', '"crawl"', workflow_id => 'many ' || i) FROM generate_series(3, 6) i});
+my $many = q{FROM temporal.pending_activities WHERE workflow_id LIKE 'many%'};
+until_true("SELECT count(*) = 6 AND count(*) FILTER (WHERE heartbeat_details IS NOT NULL) = 3 $many", 'more begin, up to a limit');
+start("beside $_", 'quick') for 1 .. 5;
+until_true(q{SELECT count(*) = 6 FROM temporal.workflows WHERE workflow_id LIKE 'beside%' AND status = 'Completed'}, 'others overtake those that wait');
+is(sql("SELECT count(*) FILTER (WHERE state = 'Started'), count(*) $many"), '3|6', 'which are still there');
+is(sql(q{SELECT count(*) FROM temporal.stat_workers() WHERE kind = 'executor' AND state = 'running'}), '4', 'there are four executors');
+sql(q{SELECT temporal.signal_workflow('many 1', 'enough')});
+like(sql(q{CALL temporal.await_result('many 1', '30 s')}), qr/TF012/, 'a cancellation reaches one');
+until_true("SELECT count(*) = 5 AND count(*) FILTER (WHERE heartbeat_details IS NOT NULL) = 3 $many", 'another begins then');
+sql(q{SELECT temporal.signal_workflow('many ' || i, 'enough') FROM generate_series(2, 6) i});
+until_true(q{SELECT count(*) = 6 FROM temporal.workflows WHERE workflow_id LIKE 'many%' AND status = 'Completed'}, 'and all of them');
+start("doze $_", 'doze') for 1 .. 2;
+until_true(q{SELECT count(*) = 2 FROM pg_stat_activity WHERE backend_type = 'temporal executor' AND wait_event = 'PgSleep'}, 'two that do not beat run');
+start('beside doze', 'quick');
+is(sql(q{CALL temporal.await_result('beside doze', '60 s')}), '"beside doze quick"', 'others go on beside them, too');
+sql(q{INSERT INTO gate VALUES ('doze 1'), ('doze 2')});
+until_true(q{SELECT count(*) = 2 FROM temporal.workflows WHERE workflow_id LIKE 'doze%' AND status = 'Completed'}, 'which they leave alone');
+until_true(q{SELECT count(*) = 2 FROM pg_stat_activity WHERE backend_type = 'temporal executor'}, 'more than two executors do not stay');
 
 note 'pause and reset';
 
