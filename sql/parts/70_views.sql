@@ -80,7 +80,9 @@ CREATE VIEW temporal.workflows WITH (security_invoker = true) AS
 		CASE WHEN e.close_time IS NULL THEN coalesce(
 			CASE WHEN NOT s.state ? 'workflowTask' THEN s.state ->> 'waitingFor' END,
 			nullif(pg_catalog.concat_ws(', ',
-			CASE WHEN s.state ? 'workflowTask' THEN 'workflow task' END,
+			CASE WHEN s.state ? 'workflowTask' THEN 'workflow task' || CASE WHEN s.state ? 'taskProblem'
+				THEN pg_catalog.format(', attempt %s: %s', coalesce(s.state #>> '{workflowTask,attempt}', '1'),
+					s.state ->> 'taskProblem') ELSE '' END END,
 			CASE WHEN s.state ? 'activityCount' THEN (s.state ->> 'activityCount') || ' activities' END,
 			CASE WHEN s.state ? 'timerCount' THEN (s.state ->> 'timerCount') || ' timers' END), ''))
 			END AS waiting_for,
@@ -166,7 +168,8 @@ COMMENT ON VIEW temporal.task_queues IS 'Task queues with tasks that nobody has 
 
 CREATE FUNCTION temporal.stat_workers(
 	OUT database text, OUT kind text, OUT pid integer, OUT state text, OUT started timestamptz,
-	OUT ticks bigint, OUT transactions bigint, OUT items bigint, OUT last_error text, OUT note text)
+	OUT ticks bigint, OUT transactions bigint, OUT items bigint, OUT last_error text, OUT note text,
+	OUT role text)
 RETURNS SETOF record
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'temporal_stat_workers';
@@ -225,10 +228,38 @@ BEGIN ATOMIC
 	WHERE x.extname OPERATOR(pg_catalog.=) 'temporal'
 		AND x.extversion OPERATOR(pg_catalog.<>) temporal.library_version()
 	UNION ALL
-	SELECT 'worker: ' OPERATOR(pg_catalog.||) w.kind, coalesce(w.note, w.last_error),
-		'see the server log; more slots: max_worker_processes'
+	SELECT 'worker: ' OPERATOR(pg_catalog.||) w.kind,
+		pg_catalog.concat('database "' OPERATOR(pg_catalog.||) w.database OPERATOR(pg_catalog.||) '", ',
+			'role "' OPERATOR(pg_catalog.||) w.role OPERATOR(pg_catalog.||) '", ',
+			coalesce(w.note, w.last_error)),
+		CASE WHEN pg_catalog.strpos(w.note, 'max_worker_processes') OPERATOR(pg_catalog.>) 0
+			THEN 'increase max_worker_processes and restart' ELSE 'see the server log' END
 	FROM temporal.stat_workers() w
 	WHERE coalesce(w.note, w.last_error) IS NOT NULL
+		AND coalesce(w.database, pg_catalog.current_database()::pg_catalog.text)
+			OPERATOR(pg_catalog.=) pg_catalog.current_database()::pg_catalog.text
+	UNION ALL
+	-- Such a run has a deadline that is near, or a task that waits.
+	SELECT 'failing workflow tasks', pg_catalog.format('%s open runs, one of them: workflow "%s", attempt %s: %s',
+			f.runs, f.worst[1][1], f.worst[1][2], f.worst[1][3]),
+		'SELECT * FROM temporal.workflows WHERE waiting_for LIKE ''workflow task, attempt%'''
+	FROM (
+		SELECT pg_catalog.count(*) AS runs, pg_catalog.array_agg(ARRAY[x.workflow_id,
+				coalesce(s.state OPERATOR(pg_catalog.#>>) '{workflowTask,attempt}', '1'),
+				s.state OPERATOR(pg_catalog.->>) 'taskProblem'] ORDER BY s.failed DESC, x.workflow_id) AS worst
+		FROM (
+			(SELECT t.run_id, t.shard FROM temporal.timer t
+				ORDER BY t.shard, t.fire_at LIMIT 5000)
+			UNION
+			(SELECT k.run_id, k.shard FROM temporal.task k
+				WHERE k.kind OPERATOR(pg_catalog.=) 1 LIMIT 5000)) c
+		JOIN temporal.execution_state x ON x.run_id OPERATOR(pg_catalog.=) c.run_id
+			AND x.shard OPERATOR(pg_catalog.=) c.shard
+		CROSS JOIN LATERAL (SELECT d.state,
+				(d.state OPERATOR(pg_catalog.->>) 'failedTasks')::pg_catalog.int4 AS failed
+			FROM (SELECT temporal.decode('temporal.internal.RunState', x.state) AS state) d) s
+		WHERE s.failed OPERATOR(pg_catalog.>) 1) f
+	WHERE f.runs OPERATOR(pg_catalog.>) 0
 	UNION ALL
 	SELECT 'failing timer', pg_catalog.format('run %s: %s', t.run_id, t.error),
 		'it is tried again at ' OPERATOR(pg_catalog.||) t.fire_at::pg_catalog.text

@@ -25,7 +25,7 @@
 #include "wake/process.h"
 #include "wake/wake.h"
 
-#define WORKER_COLUMNS 10
+#define WORKER_COLUMNS 11
 #define POLLER_COLUMNS 4
 #define FRONTEND_COLUMNS 9
 #define RPC_COLUMNS 6
@@ -63,6 +63,8 @@ put_worker(ReturnSetInfo *result, const ProcessInfo *info, bool all)
 	values[7] = Int64GetDatum(info->items);
 	set_text(&values[8], &nulls[8], all ? info->last_error : NULL);
 	set_text(&values[9], &nulls[9], info->note);
+	set_text(&values[10], &nulls[10],
+			 OidIsValid(info->role) ? GetUserNameFromId(info->role, true) : NULL);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 

@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "core/decide.h"
+#include "mb/pg_wchar.h"
 #include "proto/time.h"
 
 #define PROBLEM_THRESHOLD 5
@@ -19,6 +20,7 @@
 #define BACKOFF_BASE (5 * USECS_PER_SEC)
 #define BACKOFF_MAX (10 * SECS_PER_MINUTE * USECS_PER_SEC)
 #define VERSIONED PB__WORKER_VERSIONING_MODE__WORKER_VERSIONING_MODE_VERSIONED
+#define SHOWN_MESSAGE_BYTES 200
 #define PROBLEM_ATTRIBUTE "TemporalReportedProblems"
 
 void
@@ -289,6 +291,7 @@ clear_problem(Transition *transition)
 	Pbi__RunState *run = transition->state->run;
 
 	run->failed_tasks = 0;
+	run->task_problem = "";
 	if (run->problem[0] == '\0')
 		return;
 	run->problem = "";
@@ -367,12 +370,23 @@ next_attempt(ExecutionState *state, bool started)
 	core_clear_sticky(state);
 }
 
+static const char *
+describe_failure(const char *cause, const Pb__Failure *failure)
+{
+	const char *message = failure == NULL ? "" : failure->message;
+	int			length = pg_mbcliplen(message, strlen(message), SHOWN_MESSAGE_BYTES);
+
+	return psprintf("WorkflowTaskFailed %s%s%.*s", cause, length > 0 ? ": " : "", length, message);
+}
+
 /* core_fail_workflow_task -- whoever calls it decides what follows. */
 void
 core_fail_workflow_task(Transition *transition, const TaskFailure *failed)
 {
 	ExecutionState *state = transition->state;
 	Pbi__WorkflowTask *task = state->run->workflow_task;
+	const char *cause = enum_short_name(&pb__workflow_task_failed_cause__descriptor,
+										failed->cause);
 	Pb__WorkflowTaskFailedEventAttributes *attributes;
 	Pb__HistoryEvent *event;
 
@@ -391,10 +405,8 @@ core_fail_workflow_task(Transition *transition, const TaskFailure *failed)
 	}
 	state->run->workflow_task = NULL;
 	next_attempt(state, true);
-	note_problem(transition, "WorkflowTaskFailed",
-				 psprintf("WorkflowTaskFailedCause%s",
-						  enum_short_name(&pb__workflow_task_failed_cause__descriptor,
-										  failed->cause)));
+	note_problem(transition, "WorkflowTaskFailed", psprintf("WorkflowTaskFailedCause%s", cause));
+	state->run->task_problem = describe_failure(cause, failed->failure);
 }
 
 /* core_time_out_workflow_task -- nobody took it, or nobody answered. */
@@ -420,9 +432,11 @@ core_time_out_workflow_task(Transition *transition, Pb__TimeoutType type)
 							   task->scheduled_event_id);
 	state->run->workflow_task = NULL;
 	next_attempt(state, task->started_event_id != 0);
-	if (type == TIMEOUT_TYPE(START_TO_CLOSE))
-		note_problem(transition, "WorkflowTaskTimedOut",
-					 "WorkflowTaskTimedOutCauseStartToClose");
+	if (type != TIMEOUT_TYPE(START_TO_CLOSE))
+		return;
+	note_problem(transition, "WorkflowTaskTimedOut", "WorkflowTaskTimedOutCauseStartToClose");
+	if (state->run->task_problem[0] == '\0')
+		state->run->task_problem = "WorkflowTaskTimedOut StartToClose";
 }
 
 /*

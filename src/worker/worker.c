@@ -108,6 +108,7 @@ static const PinnedSetting executor_settings[] = {
 static bool runs_functions = false;
 static Extension extension;        /* the one that we work for */
 static int reloads = 0;
+static bool error_shown = false;   /* others see what went wrong last */
 static uint64 settings = 0;        /* a hash of those of the database */
 static bool check_owed = false;    /* it may have changed, and is locked */
 static MemoryContext turn_context; /* reset after each transaction */
@@ -357,6 +358,7 @@ recover(MemoryContext context)
 	pgstat_report_wait_end();
 
 	process_error(error->message);
+	error_shown = true;
 	MemoryContextSwitchTo(context);
 	FlushErrorState();
 	pgstat_report_activity(STATE_IDLE, NULL);
@@ -496,6 +498,10 @@ worker_end(void)
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	process_count(0, 1, 0);
+	/* It works again. */
+	if (error_shown)
+		process_error("");
+	error_shown = false;
 	MemoryContextSwitchTo(turn_context);
 	MemoryContextReset(turn_context);
 	pgstat_report_stat(false);

@@ -108,6 +108,28 @@ SELECT is((SELECT string_agg(id, ' ') FROM temporal.timeline('busy') WHERE kind 
 SELECT is((SELECT l.start_time - w.start_time FROM temporal.timeline('busy') l, temporal.workflows w WHERE workflow_id = 'busy' AND kind = 'signal') > '69 s', true, 'and times');
 SELECT temporal.terminate_workflow('busy') \g /dev/null
 SELECT is((SELECT state FROM temporal.timeline('busy') WHERE name = 'far'), 'Abandoned', 'what was going on when it was closed');
+
+\echo # a workflow task that fails
+
+SELECT temporal.start_workflow('ghost', workflow_id => 'ghost', task_queue => 'default'), t.tick() \g /dev/null
+SELECT is((SELECT waiting_for FROM temporal.workflows WHERE workflow_id = 'ghost'),
+	'workflow task, attempt 2: WorkflowTaskFailed WorkflowWorkerUnhandledFailure: workflow type "ghost" is not registered', 'it is seen why');
+SELECT is((SELECT count(*) FROM temporal.status() WHERE problem = 'failing workflow tasks'), 0::bigint, 'once is not a problem');
+SELECT t.skip('1 minute') FROM generate_series(1, 3) \g /dev/null
+SELECT results_eq($$ SELECT detail, fix FROM temporal.status() WHERE problem = 'failing workflow tasks' $$, $$ VALUES (
+	'1 open runs, one of them: workflow "ghost", attempt 5: WorkflowTaskFailed WorkflowWorkerUnhandledFailure: workflow type "ghost" is not registered',
+	'SELECT * FROM temporal.workflows WHERE waiting_for LIKE ''workflow task, attempt%''') $$, 'again and again is');
+SELECT is((SELECT string_agg(workflow_id, ' ') FROM temporal.workflows WHERE waiting_for LIKE 'workflow task, attempt%'), 'ghost', 'the query finds it');
+CREATE FUNCTION shop.ghost() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN temporal.await_signal('go', result => ''::text); END $$;
+SELECT temporal.register_workflow('shop.ghost'), t.skip('10 minutes') \g /dev/null
+SELECT matches((SELECT waiting_for FROM temporal.workflows WHERE workflow_id = 'ghost'), '^signal go', 'once it is mended it goes on');
+SELECT is((SELECT count(*) FROM temporal.status() WHERE problem = 'failing workflow tasks'), 0::bigint, 'and is no problem');
+SELECT t.check('ghost');
+SELECT t.start('silent'), t.poll('silent'), t.skip('1 minute') \g /dev/null
+SELECT is((SELECT waiting_for FROM temporal.workflows WHERE workflow_id = 'silent'), 'workflow task, attempt 2: WorkflowTaskTimedOut StartToClose', 'nobody has answered');
+SELECT t.fail(t.poll('silent'), 'WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR') \g /dev/null
+SELECT is((SELECT waiting_for FROM temporal.workflows WHERE workflow_id = 'silent'), 'workflow task, attempt 3: WorkflowTaskFailed NonDeterministicError: task failed', 'somebody has');
+SELECT t.check('silent');
 SELECT t.check('signal');
 SELECT * FROM finish();
 ROLLBACK;

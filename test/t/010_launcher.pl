@@ -228,12 +228,26 @@ ok( $node->poll_query_until(
 	SELECT EXISTS (SELECT FROM stat_workers() WHERE database = 'two' AND state = 'waiting'
 		AND note LIKE '%max_worker_processes%')}),
 	'the missing keeper is shown with the reason');
+my $worker_problems = q{SELECT concat_ws('|', problem, detail, fix) FROM temporal.status() WHERE problem LIKE 'worker%'};
+my $too_few = 'no background worker slot is free, increase max_worker_processes|increase max_worker_processes and restart';
+is($node->safe_psql('two', $worker_problems), qq{worker: keeper|database "two", $too_few}, 'also as a problem, with what to do');
+is($node->safe_psql('one', $worker_problems), '', 'which another database does not have');
 $node->safe_psql('one', 'DROP EXTENSION temporal');
 keepers_are('two', 'it starts when a slot is free');
+is($node->safe_psql('two', $worker_problems), '', 'and is no problem any more');
 my $log = slurp_file($node->logfile, $log_start);
 my $logged = () = $log =~ /no background worker slot is free/g;
 is($logged, 1, 'logged once');
 like($log, qr/HINT:  Increase "max_worker_processes"/, 'with a hint');
+$node->safe_psql('two', q{
+	CREATE ROLE shopkeeper LOGIN;
+	SELECT temporal.grant_usage('shopkeeper', 'default', 'worker');
+	CREATE SCHEMA shop AUTHORIZATION shopkeeper;
+	SET ROLE shopkeeper;
+	CREATE FUNCTION shop.nothing() RETURNS text LANGUAGE sql AS 'SELECT NULL';
+	SELECT temporal.register_workflow('shop.nothing')});
+ok($node->poll_query_until('two', $worker_problems, qq{worker: executor|database "two", role "shopkeeper", $too_few}),
+	'so is an executor, with its role');
 $node->stop;
 
 note 'standby';

@@ -256,6 +256,10 @@ is(sql(q{SELECT attributes #>> '{failure,message}' FROM temporal.history('bug') 
 $node->poll_query_until('postgres', q{SELECT EXISTS (SELECT FROM temporal.history('spin') WHERE event_type = 'WorkflowTaskFailed')});
 like(sql(q{SELECT attributes #>> '{failure,message}' FROM temporal.history('spin') WHERE event_type = 'WorkflowTaskFailed'}),
 	qr/neither waited nor returned within 1000 ms/, 'so does an endless loop');
+like(sql(q{SELECT waiting_for FROM temporal.workflows WHERE workflow_id = 'spin'}),
+	qr/^workflow task, attempt \d+: WorkflowTaskFailed WorkflowWorkerUnhandledFailure: .* within 1000 ms$/, 'as is seen');
+ok($node->poll_query_until('postgres', q{SELECT detail LIKE '2 open runs, one of them: workflow "%", attempt %: WorkflowTaskFailed %' FROM temporal.status()}),
+	'both are the only problem: what went wrong for a worker before is over');
 sql(q{SELECT temporal.terminate_workflow('spin'), temporal.terminate_workflow('bug')});
 
 note 'cancelled, killed';
