@@ -240,7 +240,7 @@ BEGIN ATOMIC
 			OPERATOR(pg_catalog.=) pg_catalog.current_database()::pg_catalog.text
 	UNION ALL
 	-- Such a run has a deadline that is near, or a task that waits.
-	SELECT 'failing workflow tasks', pg_catalog.format('%s open runs, one of them: workflow "%s", attempt %s: %s',
+	SELECT 'failing workflow tasks', pg_catalog.format('open runs: %s, one of them workflow "%s", attempt %s: %s',
 			f.runs, f.worst[1][1], f.worst[1][2], f.worst[1][3]),
 		'SELECT * FROM temporal.workflows WHERE waiting_for LIKE ''workflow task, attempt%'''
 	FROM (
@@ -255,6 +255,8 @@ BEGIN ATOMIC
 				WHERE k.kind OPERATOR(pg_catalog.=) 1 LIMIT 5000)) c
 		JOIN temporal.execution_state x ON x.run_id OPERATOR(pg_catalog.=) c.run_id
 			AND x.shard OPERATOR(pg_catalog.=) c.shard
+			-- Saves decoding nearly all others.
+			AND pg_catalog.position(x.state, 'WorkflowTask'::pg_catalog.bytea) OPERATOR(pg_catalog.>) 0
 		CROSS JOIN LATERAL (SELECT d.state,
 				(d.state OPERATOR(pg_catalog.->>) 'failedTasks')::pg_catalog.int4 AS failed
 			FROM (SELECT temporal.decode('temporal.internal.RunState', x.state) AS state) d) s

@@ -117,7 +117,7 @@ SELECT is((SELECT waiting_for FROM temporal.workflows WHERE workflow_id = 'ghost
 SELECT is((SELECT count(*) FROM temporal.status() WHERE problem = 'failing workflow tasks'), 0::bigint, 'once is not a problem');
 SELECT t.skip('1 minute') FROM generate_series(1, 3) \g /dev/null
 SELECT results_eq($$ SELECT detail, fix FROM temporal.status() WHERE problem = 'failing workflow tasks' $$, $$ VALUES (
-	'1 open runs, one of them: workflow "ghost", attempt 5: WorkflowTaskFailed WorkflowWorkerUnhandledFailure: workflow type "ghost" is not registered',
+	'open runs: 1, one of them workflow "ghost", attempt 5: WorkflowTaskFailed WorkflowWorkerUnhandledFailure: workflow type "ghost" is not registered',
 	'SELECT * FROM temporal.workflows WHERE waiting_for LIKE ''workflow task, attempt%''') $$, 'again and again is');
 SELECT is((SELECT string_agg(workflow_id, ' ') FROM temporal.workflows WHERE waiting_for LIKE 'workflow task, attempt%'), 'ghost', 'the query finds it');
 CREATE FUNCTION shop.ghost() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN temporal.await_signal('go', result => ''::text); END $$;

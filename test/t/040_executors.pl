@@ -258,7 +258,7 @@ like(sql(q{SELECT attributes #>> '{failure,message}' FROM temporal.history('spin
 	qr/neither waited nor returned within 1000 ms/, 'so does an endless loop');
 like(sql(q{SELECT waiting_for FROM temporal.workflows WHERE workflow_id = 'spin'}),
 	qr/^workflow task, attempt \d+: WorkflowTaskFailed WorkflowWorkerUnhandledFailure: .* within 1000 ms$/, 'as is seen');
-ok($node->poll_query_until('postgres', q{SELECT detail LIKE '2 open runs, one of them: workflow "%", attempt %: WorkflowTaskFailed %' FROM temporal.status()}),
+ok($node->poll_query_until('postgres', q{SELECT detail LIKE 'open runs: 2, one of them workflow "%", attempt %: WorkflowTaskFailed %' FROM temporal.status()}),
 	'both are the only problem: what went wrong for a worker before is over');
 sql(q{SELECT temporal.terminate_workflow('spin'), temporal.terminate_workflow('bug')});
 
