@@ -8,6 +8,7 @@
 #include "exec/heartbeat.h"
 #include "proto/payload.h"
 #include "service/service.h"
+#include "store/xact.h"
 #include "wake/process.h"
 
 /* May it take long?  It is known to have begun before it does, and can be told to end. */
@@ -62,6 +63,33 @@ complete(const Task *task, Jsonb *result)
 	if (result != NULL)
 		request.result = core_payloads(payload_from_jsonb(result));
 	task_invoke(NULL, "RespondActivityTaskCompleted", &request);
+}
+
+typedef struct Completion
+{
+	const Task *task;
+	Jsonb	   *result;
+} Completion;
+
+static void
+complete_body(void *arg)
+{
+	const Completion *completion = arg;
+
+	complete(completion->task, completion->result);
+}
+
+/*
+ * The function may have ended its own workflow, or answered for itself: that
+ * stays, and nobody waits for more.
+ */
+static void
+complete_if_awaited(const Task *task, Jsonb *result)
+{
+	ErrorData  *error = xact_guard(complete_body, &(Completion) {task, result});
+
+	if (error != NULL && !task_is_gone(error))
+		ReThrowError(error);
 }
 
 static void
@@ -177,6 +205,8 @@ activity_task_do(Task *task)
 		activity_task_fail(task, error);
 	else if (call.left)
 		leave(task);
+	else if (call.own.wanted)
+		complete_if_awaited(task, call.result);
 	else
 		complete(task, call.result);
 }

@@ -211,6 +211,16 @@ watch_subtransactions(void)
 
 /* ---- the call ---- */
 
+OwnRun
+call_own_run(const char *run_id, int sqlstate)
+{
+	OwnRun		own = {.sqlstate = sqlstate};
+
+	if (run_id != NULL)
+		(void) ident_parse_uuid(run_id, &own.run_id);
+	return own;
+}
+
 Jsonb *
 call_registered(const Registration *registration, const Pb__Payloads *input)
 {
@@ -222,13 +232,15 @@ call_registered(const Registration *registration, const Pb__Payloads *input)
 
 /*
  * An activity that a workflow function waits for, outside of what the function
- * itself may do, and where names mean what they mean to any activity.
+ * itself may do, and where names mean what they mean to any activity.  The run
+ * is in our hands meanwhile, so its function must not change that.
  */
 Jsonb *
 call_activity_here(Call *call)
 {
 	Pass	   *pass = pass_current;
 	Call	   *outer = activity_current;
+	OwnRun	   *outer_run = service_own_run;
 	bool		read_only = XactReadOnly;
 	int			settings = NewGUCNestLevel();
 	Jsonb	   *result = NULL;
@@ -237,6 +249,8 @@ call_activity_here(Call *call)
 		function_use_search_path(pass->search_path);
 	pass_current = NULL;
 	activity_current = call;
+	call->own = call_own_run(call->activity->workflow_execution->run_id, ERRCODE_QUERY_CANCELED);
+	service_own_run = &call->own;
 	XactReadOnly = false;
 	PG_TRY();
 	{
@@ -249,9 +263,13 @@ call_activity_here(Call *call)
 	{
 		XactReadOnly = read_only;
 		activity_current = outer;
+		service_own_run = outer_run;
 		pass_current = pass;
 	}
 	PG_END_TRY();
+	/* Whatever the function has made of the error. */
+	if (call->own.wanted)
+		ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg(OWN_RUN_MESSAGE)));
 	return result;
 }
 
@@ -343,12 +361,17 @@ call_guarded(Call *call)
 	{
 		pass_current = call->pass;
 		activity_current = call->activity != NULL ? call : NULL;
+		call->own = call->pass != NULL ?
+			call_own_run(call->pass->run_id, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE) :
+			call_own_run(call->activity->workflow_execution->run_id, 0);
+		service_own_run = &call->own;
 		error = call_limited(call_body, call, call->limit_ms, call->shared, &call->timed_out);
 	}
 	PG_FINALLY();
 	{
 		pass_current = NULL;
 		activity_current = NULL;
+		service_own_run = NULL;
 	}
 	PG_END_TRY();
 	if (error != NULL && is_real_cancel(error, call->pass))

@@ -33,7 +33,8 @@
 #define MAX_RUNS 10000
 #define MAX_RUNS_STEPWISE 200
 
-static NameSet slow_activities = {"temporal slow activities"};
+/* They take long, or change the workflow that waits for them. */
+static NameSet queued_activities = {"temporal activities for the queue"};
 static NameSet refused_types = {"temporal types whose runs were refused"};
 
 /* ---- which ---- */
@@ -60,7 +61,7 @@ fits(const Pass *pass, const Registration *registration,
 		proto_duration_us(attributes->heartbeat_timeout) == 0 &&
 		!is_urgent(attributes->schedule_to_start_timeout) &&
 		!is_urgent(attributes->schedule_to_close_timeout) &&
-		!name_set_has(&slow_activities, registration->name);
+		!name_set_has(&queued_activities, registration->name);
 }
 
 /* local_run_consider -- an activity is being scheduled: may it run here? */
@@ -367,7 +368,8 @@ local_run_end(Pass *pass)
 
 /*
  * An attempt in the pass; if it fails, that is not tried again between passes,
- * unless it may be for what another activity has left in the session.
+ * unless it may be for what another activity has left in the session.  That it
+ * wants to change the run that is in our hands is no failure.
  *
  * What the error is to Temporal is found out when it is over: that may need a
  * subtransaction, which nobody may begin before this one is rolled back.
@@ -385,7 +387,12 @@ run_attempt(Pass *pass, LocalRun *local)
 
 		MemoryContextSwitchTo(pass->memory);
 		error = CopyErrorData();
-		if (is_attempt_failure(error) && failure_class(error) != ERROR_BUG && !call_timed_out())
+		if (local->call.own.wanted)
+		{
+			name_set_add(&queued_activities, local->handle->name);
+			pass->reason = OWN_RUN_MESSAGE;
+		}
+		else if (is_attempt_failure(error) && failure_class(error) != ERROR_BUG && !call_timed_out())
 		{
 			note_end(local);
 			local->error = error;
@@ -480,7 +487,7 @@ local_run_all(Pass *pass)
 
 /*
  * One attempt in a subtransaction.  Its run is NULL if it is left to the task
- * queue, since it takes too long for this, or collides with somebody although
+ * queue, since it takes too long for this or changes the run, or collides with somebody although
  * no other task of this transaction is in the way.  The error, if that is the
  * case, says nothing of the activity.
  */
@@ -490,6 +497,7 @@ run_guarded(Pass *pass, LocalRun *local, ActivityRun **run)
 	int64		limit = attempt_limit(local->handle) / 1000;
 	ErrorData  *error;
 	bool		timed_out;
+	bool		for_queue;
 
 	if (limit == 0 || limit > guc_pass_timeout)
 		limit = guc_pass_timeout;
@@ -497,9 +505,10 @@ run_guarded(Pass *pass, LocalRun *local, ActivityRun **run)
 	*run = &local->run;
 	if (error == NULL)
 		return NULL;
-	if (timed_out)
-		name_set_add(&slow_activities, local->handle->name);
-	if (timed_out || (failure_class(error) == ERROR_AGAIN && !pass->shared))
+	for_queue = timed_out || local->call.own.wanted;
+	if (for_queue)
+		name_set_add(&queued_activities, local->handle->name);
+	if (for_queue || (failure_class(error) == ERROR_AGAIN && !pass->shared))
 	{
 		leave(pass, local->handle);
 		*run = NULL;

@@ -51,8 +51,7 @@ unless_gone(void (*body) (void *arg), void *arg)
 {
 	ErrorData  *error = xact_guard(body, arg);
 
-	if (error != NULL && error->sqlerrcode != ERRCODE_TEMPORAL_TASK_NOT_FOUND &&
-		error->sqlerrcode != ERRCODE_TEMPORAL_NOT_FOUND)
+	if (error != NULL && !task_is_gone(error))
 		ReThrowError(error);
 }
 

@@ -126,10 +126,27 @@ step_take(Step *step)
 	PG_END_TRY();
 }
 
+typedef struct Taking
+{
+	Step	   *step;
+	OwnRun		own;
+} Taking;
+
 static void
 take_body(void *arg)
 {
-	step_take(arg);
+	Taking	   *taking = arg;
+
+	service_own_run = &taking->own;
+	PG_TRY();
+	{
+		step_take(taking->step);
+	}
+	PG_FINALLY();
+	{
+		service_own_run = NULL;
+	}
+	PG_END_TRY();
 }
 
 /* It has failed: when is it tried again? */
@@ -148,10 +165,13 @@ ErrorData *
 step_take_guarded(Pass *pass, Step *step)
 {
 	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
+	Taking		taking = {
+		step, call_own_run(pass->run_id, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)
+	};
 	ErrorData  *error;
 	bool		timed_out;
 
-	error = call_limited(take_body, step, STEP_LIMIT_MS, pass->shared, &timed_out);
+	error = call_limited(take_body, &taking, STEP_LIMIT_MS, pass->shared, &timed_out);
 	if (error != NULL && failure_class(error) >= ERROR_AGAIN && !timed_out)
 	{
 		MemoryContextSwitchTo(caller);

@@ -69,6 +69,13 @@ task_fail(const Task *task, const ErrorData *error)
 		activity_task_fail(task, error);
 }
 
+bool
+task_is_gone(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_TEMPORAL_TASK_NOT_FOUND ||
+		error->sqlerrcode == ERRCODE_TEMPORAL_NOT_FOUND;
+}
+
 static int	patience_ms = 0;	/* 0: that of a background worker */
 
 /*

@@ -22,7 +22,11 @@ typedef struct Call
 	Jsonb	   *result;
 	bool		timed_out;
 	bool		left;			/* others will answer */
+	OwnRun		own;			/* the run for which it is called */
 } Call;
+
+/* The run that is meant, and how whoever wants to change it is refused; 0: not. */
+extern OwnRun call_own_run(const char *run_id, int sqlstate);
 
 /*
  * Calls the function in a subtransaction; its error, or NULL.  Raises what is
@@ -86,6 +90,9 @@ extern bool activity_task_accepts(const ServiceCall *call, const PendingActivity
 /* Calls the function and answers. */
 extern void workflow_task_do(Task *task);
 extern void activity_task_do(Task *task);
+
+/* Does the error say that nobody waits for the answer: timed out, workflow closed? */
+extern bool task_is_gone(const ErrorData *error);
 
 /* Answers that the function, or the commit after it, has failed. */
 extern void workflow_task_fail(const Task *task, const ErrorData *error);

@@ -37,6 +37,24 @@ bad_run_id(const char *what)
 			(errcode(ERRCODE_TEMPORAL_INVALID_ARGUMENT), errmsg("Invalid %s.", what)));
 }
 
+OwnRun	   *service_own_run = NULL;
+
+/* service_want_run -- says so before a run is changed; an error if it must not be. */
+void
+service_want_run(const RunKey *key)
+{
+	OwnRun	   *own = service_own_run;
+
+	if (own == NULL || memcmp(&own->run_id, &key->run_id, UUID_LEN) != 0)
+		return;
+	own->wanted = true;
+	if (own->sqlstate != 0)
+		ereport(ERROR,
+				(errcode(own->sqlstate),
+				 errmsg(OWN_RUN_MESSAGE),
+				 errhint("An activity may change the workflow that waits for it.")));
+}
+
 /*
  * service_lock_run -- NULL if there is no such run.
  *
@@ -46,8 +64,10 @@ bad_run_id(const char *what)
 ExecutionState *
 service_lock_run(ServiceCall *call, const RunKey *key)
 {
-	ExecutionState *state = store_load_run(key, LOCK_WAIT);
+	ExecutionState *state;
 
+	service_want_run(key);
+	state = store_load_run(key, LOCK_WAIT);
 	call->now = clock_now();
 	return state;
 }

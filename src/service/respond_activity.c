@@ -34,7 +34,11 @@ find_run(ServiceCall *call, const RunKey *key, PendingActivity *activity, bool l
 	Target		target = {NULL, activity};
 
 	if (activity == NULL)
+	{
+		/* The one that is under way may not be there yet. */
+		service_want_run(key);
 		activity_not_found();
+	}
 	service_authorize(call, RIGHT_WORKER, activity->state->task_queue);
 	target.state = lock_run ? service_lock_run(call, key) : store_load_run(key, LOCK_NONE);
 	if (target.state == NULL || !state_is_open(target.state))

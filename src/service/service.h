@@ -123,6 +123,23 @@ extern Oid	service_role_of_key(ServiceCall *call, const char *key);
 
 /* ---- lookup.c: from names to runs ---- */
 
+/*
+ * The run for which code of a user is called.  While this transaction has the
+ * run in memory, to be written later, nobody else may change it.
+ */
+typedef struct OwnRun
+{
+	pg_uuid_t	run_id;
+	int			sqlstate;		/* of the error for whoever wants to; 0: it may be changed */
+	bool		wanted;			/* somebody wanted to */
+} OwnRun;
+
+#define OWN_RUN_MESSAGE "a workflow cannot be changed by what is done in its own workflow task"
+
+/* Of the code that is under way; NULL: of none. */
+extern OwnRun *service_own_run;
+extern void service_want_run(const RunKey *key);
+
 extern ExecutionState *service_lock_run(ServiceCall *call, const RunKey *key);
 extern ExecutionState *service_load_execution(ServiceCall *call,
 											  const Pb__WorkflowExecution *execution,
