@@ -594,24 +594,32 @@ is_live_executor(const ProcessInfo *info, Oid database)
 		(info->state == PROCESS_RUNNING || info->state == PROCESS_STARTING);
 }
 
-/* The others of our role: how many, and is one of them idle?  Caller locks. */
-static int
-count_colleagues(bool *any_idle)
+/* The other executors of our role, by what they do. */
+typedef struct Colleagues
+{
+	int count;
+	int idle;
+	int staying; /* free, or soon will be */
+} Colleagues;
+
+/* Caller locks. */
+static Colleagues
+count_colleagues(TimestampTz now)
 {
 	const ProcessInfo *own = &slot_at(my_slot)->info;
-	int count = 0;
+	Colleagues others = {0};
 
-	*any_idle = false;
 	for (int i = LAUNCHER_SLOT + 1; i < WAKE_PROCESSES; i++)
 	{
 		const ProcessInfo *info = &slot_at(i)->info;
 
 		if (i == my_slot || !is_live_executor(info, own->database) || info->role != own->role)
 			continue;
-		count++;
-		*any_idle |= info->busy_since == 0;
+		others.count++;
+		others.idle += info->busy_since == 0;
+		others.staying += !info->begun_long && !process_is_away(info, now);
 	}
-	return count;
+	return others;
 }
 
 /* process_busy -- an executor begins something. */
@@ -619,18 +627,16 @@ void
 process_busy(void)
 {
 	ProcessInfo *info = &slot_at(my_slot)->info;
-	bool was_busy;
-	bool any_idle;
+	TimestampTz now = clock_wall_now();
+	bool none_idle;
 
 	lock_exclusive();
-	was_busy = info->busy_since != 0;
-	info->busy_since = clock_wall_now();
+	none_idle = info->busy_since == 0 && count_colleagues(now).idle == 0;
+	info->busy_since = now;
 	info->begun_long = false;
-	if (!was_busy)
-		(void) count_colleagues(&any_idle);
 	unlock();
 	/* The keeper then watches whether it takes long. */
-	if (!was_busy && !any_idle)
+	if (none_idle)
 		database_note_busy();
 }
 
@@ -644,24 +650,7 @@ process_idle(void)
 	unlock();
 }
 
-/* Is another executor of our role free, or soon will be?  Caller locks. */
-static bool
-is_represented(void)
-{
-	const ProcessInfo *own = &slot_at(my_slot)->info;
-	TimestampTz now = clock_wall_now();
-
-	for (int i = LAUNCHER_SLOT + 1; i < WAKE_PROCESSES; i++)
-	{
-		const ProcessInfo *info = &slot_at(i)->info;
-
-		if (i != my_slot && is_live_executor(info, own->database) && info->role == own->role &&
-			!info->begun_long && !process_is_away(info, now))
-			return true;
-	}
-	return false;
-}
-
+/* Caller locks. */
 static int
 count_executors(Oid database)
 {
@@ -676,14 +665,15 @@ count_executors(Oid database)
 bool
 process_begin_long(int limit)
 {
-	bool any_idle;
+	TimestampTz now = clock_wall_now();
+	Colleagues others;
 	bool may;
 
 	if (my_slot < 0)
 		return true;
 	lock_exclusive();
-	may = is_represented() || count_colleagues(&any_idle) == 0 ||
-		count_executors(MyDatabaseId) < limit;
+	others = count_colleagues(now);
+	may = others.staying > 0 || others.count == 0 || count_executors(MyDatabaseId) < limit;
 	slot_at(my_slot)->info.begun_long |= may;
 	unlock();
 	return may;
