@@ -61,10 +61,19 @@ do_body(void *arg)
 	task_do(arg);
 }
 
+typedef struct Apart
+{
+	Task	   *task;
+	bool		done;			/* what fails after it is the commit */
+} Apart;
+
 static void
 do_apart(void *arg)
 {
-	unless_gone(do_body, arg);
+	Apart	   *apart = arg;
+
+	unless_gone(do_body, apart->task);
+	apart->done = true;
 }
 
 typedef struct Report
@@ -92,11 +101,14 @@ static void
 finish_apart(Loop *loop, Task *task)
 {
 	ErrorData  *error;
+	Apart		apart = {task, false};
 	Report		to = {task};
 
 	task_wait_for(task);
-	error = loop->transaction->attempt(do_apart, task);
+	error = loop->transaction->attempt(do_apart, &apart);
 	to.error = error;
+	if (error != NULL && apart.done && task->workflow != NULL)
+		step_note_failing_type(task->workflow->workflow_type->name);
 	if (error != NULL)
 		error = loop->transaction->attempt(report, &to);
 	task_wait_for(NULL);

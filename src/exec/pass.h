@@ -259,6 +259,10 @@ extern SPIPlanPtr step_plan(const Step *step, bool nested);
 extern bool step_type_waits(const char *workflow_type);
 extern void step_note_type(const char *workflow_type);
 
+/* Has a task of that type failed at the commit?  Then each step is checked as if it ended there. */
+extern bool step_type_fails(const char *workflow_type);
+extern void step_note_failing_type(const char *workflow_type);
+
 /* ---- wait_call.c ---- */
 
 /* Waits for a new timer; "what" is to come then, NULL: nothing but it. */

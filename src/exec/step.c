@@ -10,6 +10,9 @@
  * runner takes it in a subtransaction outside of user code, and begins again.
  * Types of workflow that once needed that begin so the next time.
  *
+ * Types of which a task has failed at the commit begin so, too, and each of
+ * their steps has to stand by itself then.
+ *
  * A step that fails and is to be tried again leaves a marker that says so, and
  * a timer: nothing waits inside of a transaction.
  */
@@ -20,6 +23,7 @@
 #include "exec/function.h"
 #include "exec/task.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "store/xact.h"
@@ -31,6 +35,7 @@
 #define STEP_LIMIT_MS 5000
 
 static NameSet waiting_types = {"temporal types that wait"};
+static NameSet failing_types = {"temporal types that fail at the commit"};
 
 bool
 step_type_waits(const char *workflow_type)
@@ -42,6 +47,18 @@ void
 step_note_type(const char *workflow_type)
 {
 	name_set_add(&waiting_types, workflow_type);
+}
+
+bool
+step_type_fails(const char *workflow_type)
+{
+	return name_set_has(&failing_types, workflow_type);
+}
+
+void
+step_note_failing_type(const char *workflow_type)
+{
+	name_set_add(&failing_types, workflow_type);
 }
 
 /* ---- taking a step ---- */
@@ -126,10 +143,41 @@ step_take(Step *step)
 	PG_END_TRY();
 }
 
+/* ---- what fails at the commit ---- */
+
+static void
+fire_deferred(void *arg)
+{
+	ConstraintsSetStmt *all = makeNode(ConstraintsSetStmt);
+
+	*(bool *) arg = false;
+	AfterTriggerSetState(all);
+	*(bool *) arg = true;
+	ereport(ERROR, (errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION), errmsg("all is well")));
+}
+
+/*
+ * Constraints that wait for the commit are looked at now, lest what fails
+ * there fails all of the task.  That they were is undone, so that they wait
+ * as before: what comes until then may break or mend them.
+ */
+static void
+check_deferred(void)
+{
+	bool		well;
+	ErrorData  *error = xact_guard(fire_deferred, &well);
+
+	if (!well)
+		ReThrowError(error);
+}
+
+/* ---- between two calls ---- */
+
 typedef struct Taking
 {
 	Step	   *step;
 	OwnRun		own;
+	bool		checked;		/* as if the transaction ended here */
 } Taking;
 
 static void
@@ -147,6 +195,8 @@ take_body(void *arg)
 		service_own_run = NULL;
 	}
 	PG_END_TRY();
+	if (taking->checked)
+		check_deferred();
 }
 
 /* It has failed: when is it tried again? */
@@ -166,7 +216,8 @@ step_take_guarded(Pass *pass, Step *step)
 {
 	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
 	Taking		taking = {
-		step, call_own_run(pass->run_id, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)
+		step, call_own_run(pass->run_id, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+		step_type_fails(pass->workflow_type)
 	};
 	ErrorData  *error;
 	bool		timed_out;

@@ -283,7 +283,7 @@ call_with_steps(Call *call)
 	TimestampTz begun = clock_wall_now();
 	ErrorData  *error;
 
-	pass->stepwise = step_type_waits(pass->workflow_type);
+	pass->stepwise = step_type_waits(pass->workflow_type) || step_type_fails(pass->workflow_type);
 	for (;;)
 	{
 		pass->hurry = call->limit_ms > 0 && clock_wall_now() - begun > STEPWISE_US;
