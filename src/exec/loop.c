@@ -8,7 +8,9 @@
  * the failure is reported.  Tasks with effects elsewhere are always done so.
  *
  * A task that only collides with others is put back and is the next one again,
- * which must not go on for ever: in the end it is done apart, too.
+ * which must not go on for ever: in the end it is done apart, too.  So is one
+ * whose answer cannot be written: its attempt is recorded then, and the next
+ * one waits.
  *
  * Queues take turns, so that none waits for another to become empty, and a
  * transaction is kept short, so that who waits for its commit need not wait

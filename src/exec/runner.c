@@ -87,6 +87,10 @@ put_back(Job *job, const ErrorData *error)
 			 errmsg("task of queue \"%s\" was put back: %s", job->task.queue->name,
 					error->message)));
 	job->outcome = RUN_LATER;
+	/* What is wrong with it will be so the next time: in the end it is done apart. */
+	if (failure_class(error) != ERROR_AGAIN &&
+		(job->task.workflow != NULL || job->task.activity != NULL))
+		job->task.collided = true;
 	if (!job->batch->timed && job->task.offer != NULL)
 		job->batch->passed_over = lappend(job->batch->passed_over,
 										  unconstify(TaskRow *, job->task.offer));

@@ -1,5 +1,5 @@
-# What goes wrong with a task stays with it: changes of its own workflow, and
-# what fails at the commit.
+# What goes wrong with a task stays with it: changes of its own workflow, what
+# fails at the commit, and what fails in us.
 
 use strict;
 use warnings;
@@ -140,5 +140,30 @@ for my $kind ('step', 'local activity')
 		'the steps around it are taken once');
 }
 is(sql(q{SELECT string_agg(id::text, ',' ORDER BY id) FROM app.node}), '10,11', 'nothing of them stays');
+
+note('What fails in us.');
+# An index that takes everything but the end of one type of workflow.
+sql(q{
+	CREATE FUNCTION app.refuse(events bytea) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$
+	BEGIN
+		IF position('the poison'::bytea IN events) > 0 THEN
+			RAISE unique_violation USING MESSAGE = 'an index is broken';
+		END IF;
+		RETURN true;
+	END $$;
+	CREATE INDEX broken ON temporal.history (app.refuse(events));
+	CREATE FUNCTION app.poisoned() RETURNS text LANGUAGE sql AS $$ SELECT 'the ' || 'poison' $$;
+	SELECT temporal.register_workflow('app.poisoned');
+});
+my $offset = -s $node->logfile;
+launch('poisoned', 'poisoned');
+launch('quick', "quick $_") for 1 .. 10;
+is(outcome("quick $_"), '"quick"', "workflow $_ behind a task that cannot be written") for 1, 10;
+until_true(q{SELECT EXISTS (SELECT FROM temporal.history('poisoned') WHERE event_type = 'WorkflowTaskFailed')}, 'its failure is recorded');
+my $log = slurp_file($node->logfile, $offset);
+my $put_back = () = $log =~ /was put back: an index is broken/g;
+cmp_ok($put_back, '<=', 3, 'it is not tried again without pause');
+sql(q{DROP INDEX temporal.broken});
+is(outcome('poisoned'), '"the poison"', 'it goes on when that is mended');
 
 done_testing();
