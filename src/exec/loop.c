@@ -12,6 +12,9 @@
  * whose answer cannot be written: its attempt is recorded then, and the next
  * one waits.
  *
+ * A workflow task that is done apart (its function was slow, or has failed) is
+ * put off until nothing else waits, but not for long.
+ *
  * Queues take turns, so that none waits for another to become empty, and a
  * transaction is kept short, so that who waits for its commit need not wait
  * for what follows.
@@ -21,6 +24,7 @@
 #include "base/clock.h"
 #include "exec/runner.h"
 #include "miscadmin.h"
+#include "proto/wire.h"
 #include "storage/proc.h"
 #include "store/xact.h"
 #include "utils/memutils.h"
@@ -31,6 +35,8 @@
 #define MAX_COLLISIONS 3
 /* So many turns pass a queue by that was empty. */
 #define QUEUE_RESTS 7
+/* How long a task is put off while there is something else to do. */
+#define LATER_US USECS_PER_SEC
 /* Readers pay for each subtransaction beyond 64. */
 #define BATCH_SUBTRANSACTIONS 56
 
@@ -43,6 +49,8 @@ loop_init(Loop *loop, const LoopTransaction *transaction)
 										 ALLOCSET_DEFAULT_SIZES);
 	loop->served = AllocSetContextCreate(CurrentMemoryContext, "temporal served queues",
 										 ALLOCSET_SMALL_SIZES);
+	loop->memory_later = AllocSetContextCreate(CurrentMemoryContext, "temporal task put off",
+											   ALLOCSET_SMALL_SIZES);
 }
 
 /* ---- a task in its own transactions ---- */
@@ -209,25 +217,70 @@ note_collision(Loop *loop, const Batch *batch)
 	return 1;
 }
 
+static bool
+may_put_off(const Loop *loop, const Task *task)
+{
+	return loop->patient && task->workflow != NULL && loop->later == NULL;
+}
+
+/* A copy, for the turns that follow. */
+static void
+put_off(Loop *loop, const Task *task)
+{
+	MemoryContext caller;
+	ServiceQueue *queue;
+
+	MemoryContextReset(loop->memory_later);
+	caller = MemoryContextSwitchTo(loop->memory_later);
+	queue = palloc(sizeof(ServiceQueue));
+	*queue = *task->queue;
+	queue->namespace_name = pstrdup(queue->namespace_name);
+	queue->name = pstrdup(queue->name);
+	loop->later = palloc(sizeof(Task));
+	*loop->later = *task;
+	loop->later->queue = queue;
+	loop->later->identity = pstrdup(task->identity);
+	loop->later->workflow = proto_copy(&task->workflow->base);
+	loop->since = clock_wall_now();
+	MemoryContextSwitchTo(caller);
+}
+
+/* What is to be done apart after the commit; NULL: nothing. */
+static Task *
+choose_apart(Loop *loop, const Batch *batch)
+{
+	if (batch->apart != NULL)
+		return may_put_off(loop, batch->apart) ? NULL : batch->apart;
+	if (loop->later != NULL &&
+		(batch->done == 0 || clock_wall_now() - loop->since >= LATER_US))
+		return loop->later;
+	return NULL;
+}
+
 static int
 turn_batch(Loop *loop, int max_tasks)
 {
-	Batch		batch = {.timed = true};
+	Batch		batch = {.timed = true, .patient = loop->patient};
+	Task	   *apart;
 
 	fill(loop, &batch, max_tasks);
 	loop->held = batch.held;
-	if (batch.apart != NULL)
+	apart = choose_apart(loop, &batch);
+	if (apart != NULL)
 		be_absent(loop);
 	if (loop->transaction->commit() != NULL)
 	{
 		loop->apart = batch.done + 1;
 		return batch.done;
 	}
-	if (batch.apart != NULL)
-	{
-		finish_apart(loop, batch.apart);
+	if (batch.apart != NULL && apart == NULL)
+		put_off(loop, batch.apart);
+	if (apart != NULL)
+		finish_apart(loop, apart);
+	if (apart == loop->later)
+		loop->later = NULL;
+	if (batch.apart != NULL || apart != NULL)
 		batch.done++;
-	}
 	return batch.done + note_collision(loop, &batch);
 }
 

@@ -68,7 +68,9 @@ do_job(void *arg)
 				 errhint("CALL temporal.run() runs it; in a test, temporal.mock_activity() stands in for it.")));
 	if (job->outcome == RUN_DONE)
 		task_do(&job->task);
-	else
+	if (job->task.slow)
+		job->outcome = RUN_APART;
+	if (job->outcome == RUN_APART)
 	{
 		task_keep(&job->task);
 		job->task.advance = NULL;
@@ -105,6 +107,7 @@ runner_do_task(const ServiceQueue *queue, Batch *batch)
 
 	job.task.queue = queue;
 	job.task.timed = batch->timed;
+	job.task.quick = batch->patient;
 	job.task.shared = batch->timed && batch->done > 0;
 	job.task.passed_over = batch->passed_over;
 	job.task.identity = GetUserNameFromId(GetUserId(), false);
@@ -128,7 +131,7 @@ runner_do_task(const ServiceQueue *queue, Batch *batch)
 		batch->apart = palloc(sizeof(Task));
 		*batch->apart = job.task;
 		batch->apart->apart = true;
-		batch->apart->shared = false;
+		batch->apart->shared = batch->apart->quick = batch->apart->slow = false;
 	}
 	return job.outcome;
 }

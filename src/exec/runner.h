@@ -19,6 +19,7 @@ typedef enum RunOutcome
 typedef struct Batch
 {
 	bool		timed;			/* functions may take only so long */
+	bool		patient;		/* what takes longer than others do is put off */
 	int			done;
 	bool		held;			/* somebody holds a task that there was */
 	bool		contended;		/* its locks are in the way of a task, or of others */
@@ -58,6 +59,10 @@ typedef struct Loop
 	unsigned	next;			/* whose turn it is */
 	int			apart;			/* how many tasks to do each in its transaction */
 	int			collisions;		/* turns in a row in which a function collided */
+	bool		patient;		/* may put a task off until nothing else waits */
+	MemoryContext memory_later;
+	Task	   *later;			/* that was put off; NULL: none */
+	TimestampTz since;			/* when */
 	bool		held;			/* look again soon */
 } Loop;
 

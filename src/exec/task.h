@@ -21,6 +21,7 @@ typedef struct Call
 	bool		shared;			/* must not wait long for a lock */
 	Jsonb	   *result;
 	bool		timed_out;
+	bool		slow;			/* a workflow function that was not quick */
 	bool		left;			/* others will answer */
 	OwnRun		own;			/* the run for which it is called */
 } Call;
@@ -68,6 +69,8 @@ typedef struct Task
 	bool		timed;			/* functions may take only so long */
 	bool		shared;			/* its transaction holds the locks of others, too */
 	bool		apart;			/* its taking is committed */
+	bool		quick;			/* others wait: it must not take as long as it may */
+	bool		slow;			/* it has taken longer, and must be done apart */
 	const Registration *registration;	/* NULL: there is none of that type */
 	Pb__PollWorkflowTaskQueueResponse *workflow;
 	struct Advance *advance;	/* of a workflow task, unless its taking is committed */

@@ -16,6 +16,9 @@
 #include "service/advance.h"
 #include "store/xact.h"
 
+/* How long a function may take while others wait. */
+#define QUICK_MS 200
+
 /* ---- the history ---- */
 
 /* All events up to the task in hand. */
@@ -271,6 +274,22 @@ go_stepwise(Pass *pass, const ErrorData *error)
 }
 
 /*
+ * A function that had only the time of a quick one and took it all: does it get
+ * more at once?  Not if nothing has been done that would have to be undone.
+ */
+static bool
+is_slow(Call *call)
+{
+	const Pass *pass = call->pass;
+
+	if (!call->timed_out || call->limit_ms >= guc_pass_timeout)
+		return false;
+	call->limit_ms = guc_pass_timeout;
+	call->slow = pass->steps == NIL && pass->runs == 0;
+	return true;
+}
+
+/*
  * Calls the function until it has done all of its steps and activities; its
  * error, or NULL.
  *
@@ -290,6 +309,11 @@ call_with_steps(Call *call)
 		error = call_guarded(call);
 		if (is_spoilt(pass, error))
 			go_stepwise(pass, error);
+		else if (is_slow(call))
+		{
+			if (call->slow)
+				return NULL;
+		}
 		else if (pass->stop == STOP_STEP || pass->stop == STOP_ACTIVITIES)
 		{
 			error = pass->stop == STOP_STEP ? step_take_guarded(pass, pass->wanted) :
@@ -345,6 +369,9 @@ do_body(void *arg)
 	Task	   *task = job->task;
 	ErrorData  *error = call_with_steps(call);
 
+	task->slow = call->slow;
+	if (task->slow)
+		return;
 	/* What is meant for this session has been raised; others may have said it. */
 	if (error != NULL && (call->pass->stop == STOP_NONE || call->pass->stop == STOP_BROKEN) &&
 		!call->timed_out && !task->apart && failure_class(error) == ERROR_AGAIN)
@@ -385,6 +412,8 @@ workflow_task_do(Task *task)
 	call->pass = task_pass(task);
 	call->input = call->pass->events[0]->workflow_execution_started_event_attributes->input;
 	call->limit_ms = task->timed ? guc_pass_timeout : 0;
+	if (task->quick)
+		call->limit_ms = Min(call->limit_ms, QUICK_MS);
 	call->shared = task->shared;
 	if (task->advance != NULL && local_run_needs_care(call->pass->workflow_type))
 		do_with_care(&job);

@@ -159,6 +159,7 @@ temporal_executor_main(Datum arg)
 	MemoryContextSwitchTo(TopMemoryContext);
 	worker_start_executor(arg, "temporal executor");
 	loop_init(&loop, &transaction);
+	loop.patient = true;
 	if (pool_is_cautious())
 		loop.apart = LOOP_CAUTIOUS;
 	worker_loop(executor_turn, WAIT_EVENT_EXECUTOR_MAIN);

@@ -213,6 +213,16 @@ like(error_of(q{CALL temporal.await_result('gated', '20 s')}) . sql(q{SELECT sta
 	qr/^Completed$/, 'it waits');
 is(sql('SELECT last_value FROM app.calls'), '1', 'and what it has done elsewhere is not done again');
 
+note 'a workflow function that takes its time';
+
+sql(q{
+	CREATE FUNCTION app.ponder() RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.4); RETURN 'so'; END $$;
+	SELECT temporal.register_workflow('app.ponder');
+	SELECT temporal.start_workflow('ponder', workflow_id => 'ponder ' || i) FROM generate_series(1, 3) i});
+like(sql(qq{CALL temporal.await_result('ponder $_', '20 s')}), qr/so/, "the pondering one $_ ends") for 1 .. 3;
+is(sql(q{SELECT count(*) FROM temporal.events WHERE workflow_id LIKE 'ponder%' AND event_type IN ('WorkflowTaskFailed', 'WorkflowTaskTimedOut')}),
+	'0', 'and has only been put off');
+
 note 'what fails, fails alone';
 
 sql(q{
