@@ -265,6 +265,8 @@ turn_batch(Loop *loop, int max_tasks)
 
 	fill(loop, &batch, max_tasks);
 	loop->held = batch.held;
+	if (batch.denied)
+		loop->role = NULL;		/* look again which those are */
 	apart = choose_apart(loop, &batch);
 	if (apart != NULL)
 		be_absent(loop);

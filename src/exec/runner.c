@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "commands/dbcommands.h"
 #include "exec/rehearse.h"
 #include "exec/runner.h"
 #include "miscadmin.h"
@@ -87,8 +88,11 @@ put_back(Job *job, const ErrorData *error)
 	ereport(failure_class(error) == ERROR_AGAIN && MyBackendType == B_BG_WORKER ? DEBUG1 : WARNING,
 			(errcode(error->sqlerrcode),
 			 errmsg("task of queue \"%s\" was put back: %s", job->task.queue->name,
-					error->message)));
+					error->message),
+			 errdetail_log("Its functions belong to role \"%s\" in database \"%s\".",
+						   job->task.identity, get_database_name(MyDatabaseId))));
 	job->outcome = RUN_LATER;
+	job->batch->denied |= error->sqlerrcode == ERRCODE_TEMPORAL_PERMISSION_DENIED;
 	/* What is wrong with it will be so the next time: in the end it is done apart. */
 	if (failure_class(error) != ERROR_AGAIN &&
 		(job->task.workflow != NULL || job->task.activity != NULL))

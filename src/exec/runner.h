@@ -23,6 +23,7 @@ typedef struct Batch
 	int			done;
 	bool		held;			/* somebody holds a task that there was */
 	bool		contended;		/* its locks are in the way of a task, or of others */
+	bool		denied;			/* the role may not serve a queue any more */
 	bool		collided;		/* a task cannot be done, though nothing was in its way */
 	List	   *passed_over;	/* of TaskRow: those that were put back, unless it is timed */
 	Task	   *apart;			/* to be done after the commit */

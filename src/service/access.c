@@ -54,6 +54,14 @@ check_right(const char *right)
 			 errhint("It is client, worker, viewer or admin.")));
 }
 
+/* Functions are run for those only who have the right to. */
+static void
+tell_executors(const ServiceCall *call)
+{
+	store_tell_registrations();
+	wake_mark_due(call->now);
+}
+
 static void
 grant_body(ServiceCall *call, void *arg)
 {
@@ -69,6 +77,7 @@ grant_body(ServiceCall *call, void *arg)
 		store_forget_role(grant->role_name);
 	store_insert_access(&id, grant->role_name, grant->right, grant->task_queue);
 	store_grant_privileges(grant->role_name, strcmp(grant->right, "worker") != 0);
+	tell_executors(call);
 }
 
 void
@@ -89,6 +98,7 @@ revoke_body(ServiceCall *call, void *arg)
 	if (grant->right != NULL)
 		check_right(grant->right);
 	store_delete_access(&id, grant->role_name, grant->right, grant->task_queue);
+	tell_executors(call);
 	if (!OidIsValid(get_role_oid(grant->role_name, true)))
 		return;
 	if (!store_role_has_access(grant->role_name, true))

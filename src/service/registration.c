@@ -165,6 +165,14 @@ service_workflow_queue(const char *namespace_name, const char *workflow_type)
 	return request.registration != NULL ? request.registration->task_queue : DEFAULT_QUEUE;
 }
 
+/* Rights may have been taken away since its functions were registered. */
+static bool
+may_serve(ServiceCall *call, const Namespace *namespace, const ServedQueue *queue)
+{
+	call->namespace = unconstify(Namespace *, namespace);
+	return service_allowed(call, RIGHT_WORKER, queue->task_queue);
+}
+
 static void
 served_body(ServiceCall *call, void *arg)
 {
@@ -177,7 +185,7 @@ served_body(ServiceCall *call, void *arg)
 		const Namespace *namespace = store_find_namespace_id(&row->namespace_id);
 		ServiceQueue *queue = palloc(sizeof(ServiceQueue));
 
-		if (namespace == NULL)
+		if (namespace == NULL || !may_serve(call, namespace, row))
 			continue;
 		queue->namespace_name = namespace->name;
 		queue->kind = row->kind;
@@ -237,9 +245,11 @@ roles_body(ServiceCall *call, void *arg)
 		const ServedQueue *row = lfirst(cell);
 		Oid			role = get_role_oid(row->role_name, true);
 		uint64		queue_id = ident_queue(&row->namespace_id, row->kind, row->task_queue);
+		const Namespace *namespace = store_find_namespace_id(&row->namespace_id);
 		FunctionRole *entry;
 
-		if (!OidIsValid(role))
+		call->caller = role;
+		if (!OidIsValid(role) || namespace == NULL || !may_serve(call, namespace, row))
 			continue;
 		entry = role_entry(roles, role);
 		entry->queues = ident_hash(entry->queues, &queue_id, sizeof(queue_id));

@@ -72,8 +72,9 @@ forget_older(uint64 current)
 	cached_version = current;
 }
 
-static void
-tell_change(void)
+/* store_tell_registrations -- another one for all processes, once this commits. */
+void
+store_tell_registrations(void)
 {
 	CacheInvalidateRelcacheByRelid(store_relation("registration"));
 }
@@ -255,7 +256,7 @@ store_put_registration(const Registration *registration)
 	};
 
 	store_run(&put, values, NULL);
-	tell_change();
+	store_tell_registrations();
 }
 
 void
@@ -273,5 +274,5 @@ store_delete_registration(const Registration *registration)
 	};
 
 	store_run(&delete, values, NULL);
-	tell_change();
+	store_tell_registrations();
 }

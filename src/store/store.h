@@ -241,6 +241,7 @@ typedef struct ServedQueue
 } ServedQueue;
 
 extern uint64 store_registrations_version(void);
+extern void store_tell_registrations(void);
 extern const Registration *store_find_registration(const pg_uuid_t *namespace_id, int kind,
 												   const char *name);
 extern const char *store_queue_owner(const pg_uuid_t *namespace_id, int kind,
