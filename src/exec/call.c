@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "base/guc.h"
 #include "catalog/namespace.h"
 #include "commands/async.h"
 #include "commands/prepare.h"
@@ -131,19 +132,22 @@ make_timers(void)
 }
 
 static void
-start_timer_every(TimeoutId timer, int ms)
+start_timer(TimeoutId timer, int64 first_ms, int64 then_ms)
 {
-	enable_timeout_every(timer, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms), ms);
+	first_ms = Min(first_ms, INT_MAX);
+	enable_timeout_every(timer, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), first_ms),
+						 (int) Min(then_ms, INT_MAX));
 }
 
+/* Whoever is to be quick has as much time as others to hear that it is not. */
 static void
 start_timers(int64 limit_ms)
 {
 	timed_out = stopped = false;
 	if (limit_ms > 0)
-		start_timer_every(limit_timer, (int) Min(limit_ms, INT_MAX));
+		start_timer(limit_timer, limit_ms, Max(limit_ms, guc_pass_timeout));
 	if (activity_current != NULL && heartbeat_listens())
-		start_timer_every(hear_timer, HEAR_MS);
+		start_timer(hear_timer, HEAR_MS, HEAR_MS);
 }
 
 /* A cancel that came too late to be noticed is not for others. */
@@ -376,6 +380,7 @@ call_guarded(Call *call)
 	PG_END_TRY();
 	if (error != NULL && is_real_cancel(error, call->pass))
 		ReThrowError(error);
+	call->ran_out = call->timed_out;
 	if (call->pass != NULL && call->pass->stop != STOP_NONE)
 		call->timed_out = false;
 	return error;

@@ -377,6 +377,7 @@ local_run_end(Pass *pass)
 static void
 run_attempt(Pass *pass, LocalRun *local)
 {
+	pass->active = true;
 	PG_TRY();
 	{
 		run_body(local);

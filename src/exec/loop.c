@@ -12,8 +12,8 @@
  * whose answer cannot be written: its attempt is recorded then, and the next
  * one waits.
  *
- * A workflow task that is done apart (its function was slow, or has failed) is
- * put off until nothing else waits, but not for long.
+ * A workflow task whose function takes long is put off until nothing else waits,
+ * but not for long, and then done apart.
  *
  * Queues take turns, so that none waits for another to become empty, and a
  * transaction is kept short, so that who waits for its commit need not wait
@@ -24,7 +24,6 @@
 #include "base/clock.h"
 #include "exec/runner.h"
 #include "miscadmin.h"
-#include "proto/wire.h"
 #include "storage/proc.h"
 #include "store/xact.h"
 #include "utils/memutils.h"
@@ -49,8 +48,6 @@ loop_init(Loop *loop, const LoopTransaction *transaction)
 										 ALLOCSET_DEFAULT_SIZES);
 	loop->served = AllocSetContextCreate(CurrentMemoryContext, "temporal served queues",
 										 ALLOCSET_SMALL_SIZES);
-	loop->memory_later = AllocSetContextCreate(CurrentMemoryContext, "temporal task put off",
-											   ALLOCSET_SMALL_SIZES);
 }
 
 /* ---- a task in its own transactions ---- */
@@ -138,7 +135,7 @@ is_full(const Batch *batch, int max_tasks, TimestampTz begun)
 		clock_wall_now() - begun >= BATCH_US;
 }
 
-/* Goes round the queues until all are empty or the batch is full. */
+/* Goes round the queues until there is nothing in those that do not rest, or the batch is full. */
 static void
 fill(Loop *loop, Batch *batch, int max_tasks)
 {
@@ -217,73 +214,59 @@ note_collision(Loop *loop, const Batch *batch)
 	return 1;
 }
 
-static bool
-may_put_off(const Loop *loop, const Task *task)
+/*
+ * A function was slow: its task stays where it is, and is done apart when
+ * nothing else waits, or after a while.  1 if there is such a task.
+ */
+static int
+note_slow(Loop *loop, const Batch *batch)
 {
-	return loop->patient && task->workflow != NULL && loop->later == NULL;
-}
-
-/* A copy, for the turns that follow. */
-static void
-put_off(Loop *loop, const Task *task)
-{
-	MemoryContext caller;
-	ServiceQueue *queue;
-
-	MemoryContextReset(loop->memory_later);
-	caller = MemoryContextSwitchTo(loop->memory_later);
-	queue = palloc(sizeof(ServiceQueue));
-	*queue = *task->queue;
-	queue->namespace_name = pstrdup(queue->namespace_name);
-	queue->name = pstrdup(queue->name);
-	loop->later = palloc(sizeof(Task));
-	*loop->later = *task;
-	loop->later->queue = queue;
-	loop->later->identity = pstrdup(task->identity);
-	loop->later->workflow = proto_copy(&task->workflow->base);
-	loop->since = clock_wall_now();
-	MemoryContextSwitchTo(caller);
-}
-
-/* What is to be done apart after the commit; NULL: nothing. */
-static Task *
-choose_apart(Loop *loop, const Batch *batch)
-{
-	if (batch->apart != NULL)
-		return may_put_off(loop, batch->apart) ? NULL : batch->apart;
-	if (loop->later != NULL &&
-		(batch->done == 0 || clock_wall_now() - loop->since >= LATER_US))
-		return loop->later;
-	return NULL;
+	if (batch->slow != NULL)
+	{
+		loop->slow = *batch->slow;
+		loop->slow_queue = loop->next - 1;
+		loop->slow_since = clock_wall_now();
+	}
+	else if (loop->slow_since == 0)
+		return 0;
+	else if (batch->done == 0 || clock_wall_now() - loop->slow_since >= LATER_US)
+	{
+		loop->slow_since = 0;
+		loop->next = loop->slow_queue;
+		loop->apart = 1;
+	}
+	return 1;
 }
 
 static int
 turn_batch(Loop *loop, int max_tasks)
 {
-	Batch		batch = {.timed = true, .patient = loop->patient};
-	Task	   *apart;
+	Batch		batch = {.timed = true};
+	int			more;
 
+	/* One at a time: whoever is slow meanwhile is waited for. */
+	batch.patient = loop->patient && loop->slow_since == 0;
+	if (loop->slow_since != 0)
+		batch.passed_over = list_make1(&loop->slow);
 	fill(loop, &batch, max_tasks);
 	loop->held = batch.held;
+	loop->pause = batch.pause;
 	if (batch.denied)
 		loop->role = NULL;		/* look again which those are */
-	apart = choose_apart(loop, &batch);
-	if (apart != NULL)
+	if (batch.apart != NULL)
 		be_absent(loop);
+	more = note_slow(loop, &batch);
 	if (loop->transaction->commit() != NULL)
 	{
 		loop->apart = batch.done + 1;
 		return batch.done;
 	}
-	if (batch.apart != NULL && apart == NULL)
-		put_off(loop, batch.apart);
-	if (apart != NULL)
-		finish_apart(loop, apart);
-	if (apart == loop->later)
-		loop->later = NULL;
-	if (batch.apart != NULL || apart != NULL)
+	if (batch.apart != NULL)
+	{
+		finish_apart(loop, batch.apart);
 		batch.done++;
-	return batch.done + note_collision(loop, &batch);
+	}
+	return batch.done + more + note_collision(loop, &batch);
 }
 
 /* What this role serves; looked up again when a registration has changed. */
@@ -313,6 +296,7 @@ loop_turn(Loop *loop, int max_tasks)
 
 	MemoryContextReset(loop->memory);
 	loop->held = false;
+	loop->pause = 0;
 	if (!loop->transaction->begin("running functions"))
 		return -1;
 	MemoryContextSwitchTo(loop->memory);

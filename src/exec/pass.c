@@ -173,7 +173,7 @@ pass_rewind(Pass *pass)
 	pass->activities = pass->timers = pass->locals = pass->step = pass->side_effects = 0;
 	pass->random = 0;
 	pass->step_policy = NULL;
-	pass->cancel_requested = pass->cancel_raised = pass->again = false;
+	pass->cancel_requested = pass->cancel_raised = pass->again = pass->active = false;
 	pass->stop = STOP_NONE;
 	pass->reason = NULL;
 	pass->wanted = NULL;

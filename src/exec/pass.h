@@ -148,6 +148,7 @@ typedef struct Pass
 	SubTransactionId step_subid;	/* the last was taken in */
 
 	/* Activities that are run at once, and where that has led. */
+	bool		active;			/* a step or an activity was begun in this call */
 	bool		may_run;
 	int			runs;			/* how many */
 	struct LocalRun *failed;	/* that was thrown away with its pass */
@@ -253,7 +254,7 @@ extern ErrorData *step_take_guarded(Pass *pass, Step *step);
 
 /* ---- step_plan.c ---- */
 
-extern SPIPlanPtr step_plan(const Step *step, bool nested);
+extern SPIPlanPtr step_plan(const Step *step);
 
 /* Does a type of workflow wait after its steps?  Then they are taken one by one. */
 extern bool step_type_waits(const char *workflow_type);

@@ -67,15 +67,38 @@ do_job(void *arg)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("activity \"%s\" is not transactional", job->task.registration->name),
 				 errhint("CALL temporal.run() runs it; in a test, temporal.mock_activity() stands in for it.")));
+	/* It has failed before: others first. */
+	job->task.slow = job->outcome == RUN_APART && job->task.workflow != NULL &&
+		job->batch->patient;
 	if (job->outcome == RUN_DONE)
 		task_do(&job->task);
-	if (job->task.slow)
-		job->outcome = RUN_APART;
-	if (job->outcome == RUN_APART)
+	else if (!job->task.slow)
 	{
 		task_keep(&job->task);
 		job->task.advance = NULL;
 	}
+	/* Its taking is undone. */
+	if (job->task.slow)
+		ereport(ERROR,
+				(errcode(ERRCODE_QUERY_CANCELED), errmsg("workflow function is not quick")));
+}
+
+static void
+pass_over(const Job *job)
+{
+	if (job->task.offer != NULL)
+		job->batch->passed_over = lappend(job->batch->passed_over,
+										  unconstify(TaskRow *, job->task.offer));
+}
+
+/* Others need not wait for it. */
+static void
+put_off(Job *job)
+{
+	job->outcome = RUN_LATER;
+	job->batch->patient = false;
+	job->batch->slow = unconstify(TaskRow *, job->task.offer);
+	pass_over(job);
 }
 
 /* It is as if it had not been taken: not an attempt that has failed. */
@@ -97,9 +120,8 @@ put_back(Job *job, const ErrorData *error)
 	if (failure_class(error) != ERROR_AGAIN &&
 		(job->task.workflow != NULL || job->task.activity != NULL))
 		job->task.collided = true;
-	if (!job->batch->timed && job->task.offer != NULL)
-		job->batch->passed_over = lappend(job->batch->passed_over,
-										  unconstify(TaskRow *, job->task.offer));
+	if (!job->batch->timed)
+		pass_over(job);
 }
 
 RunOutcome
@@ -123,11 +145,15 @@ runner_do_task(const ServiceQueue *queue, Batch *batch)
 		error = xact_guard(do_job, &job);
 	}
 	wake_set_blame(blame);
-	if (error != NULL)
+	if (error != NULL && job.task.slow)
+		put_off(&job);
+	else if (error != NULL)
 		put_back(&job, error);
 	batch->collided |= job.task.collided;
-	batch->held |= job.task.held || job.outcome == RUN_LATER;
-	batch->contended |= job.outcome == RUN_LATER && job.task.shared;
+	batch->held |= job.task.held || (job.outcome == RUN_LATER && !job.task.slow);
+	if (job.task.pause > 0 && (batch->pause == 0 || job.task.pause < batch->pause))
+		batch->pause = job.task.pause;
+	batch->contended |= job.outcome == RUN_LATER && !job.task.slow && job.task.shared;
 	if (job.outcome == RUN_DONE)
 		batch->done++;
 	if (job.outcome == RUN_APART)
@@ -135,7 +161,7 @@ runner_do_task(const ServiceQueue *queue, Batch *batch)
 		batch->apart = palloc(sizeof(Task));
 		*batch->apart = job.task;
 		batch->apart->apart = true;
-		batch->apart->shared = batch->apart->quick = batch->apart->slow = false;
+		batch->apart->shared = batch->apart->quick = false;
 	}
 	return job.outcome;
 }

@@ -22,10 +22,12 @@ typedef struct Batch
 	bool		patient;		/* what takes longer than others do is put off */
 	int			done;
 	bool		held;			/* somebody holds a task that there was */
+	int64		pause;			/* until there is one, microseconds; 0: not known */
 	bool		contended;		/* its locks are in the way of a task, or of others */
 	bool		denied;			/* the role may not serve a queue any more */
 	bool		collided;		/* a task cannot be done, though nothing was in its way */
-	List	   *passed_over;	/* of TaskRow: those that were put back, unless it is timed */
+	List	   *passed_over;	/* of TaskRow: those that were put back or off */
+	TaskRow    *slow;			/* was put off; NULL: none */
 	Task	   *apart;			/* to be done after the commit */
 } Batch;
 
@@ -61,10 +63,11 @@ typedef struct Loop
 	int			apart;			/* how many tasks to do each in its transaction */
 	int			collisions;		/* turns in a row in which a function collided */
 	bool		patient;		/* may put a task off until nothing else waits */
-	MemoryContext memory_later;
-	Task	   *later;			/* that was put off; NULL: none */
-	TimestampTz since;			/* when */
+	TaskRow		slow;			/* the task that was put off */
+	unsigned	slow_queue;		/* whose turn it was */
+	TimestampTz slow_since;		/* 0: there is none */
 	bool		held;			/* look again soon */
+	int64		pause;			/* or then, in microseconds; 0: not known */
 } Loop;
 
 /* More than a transaction had that ended its process. */

@@ -89,9 +89,6 @@ row_result(void)
 						  false, RECORDOID);
 }
 
-/* How many steps are being taken, one in the query of another. */
-static int	depth = 0;
-
 static void
 run_query(Step *step)
 {
@@ -100,7 +97,7 @@ run_query(Step *step)
 	int			code;
 
 	SPI_connect();
-	code = SPI_execute_plan(step_plan(step, depth > 1), step->values, step->nulls, false, 2);
+	code = SPI_execute_plan(step_plan(step), step->values, step->nulls, false, 2);
 	if (code < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -125,7 +122,6 @@ step_take(Step *step)
 	function_use_search_path(step->search_path);
 	pass_current = NULL;
 	XactReadOnly = false;
-	depth++;
 	PG_TRY();
 	{
 		if (step->query != NULL)
@@ -136,7 +132,6 @@ step_take(Step *step)
 	}
 	PG_FINALLY();
 	{
-		depth--;
 		XactReadOnly = read_only;
 		pass_current = outer;
 	}

@@ -94,6 +94,7 @@ take_here(Pass *pass, Step *step)
 {
 	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
 
+	pass->active = true;
 	pass->stop = STOP_SPOILT;
 	pass->reason = "a step has failed";
 	step_take(step);

@@ -92,26 +92,19 @@ prepare(const Step *step)
 	return plan;
 }
 
-/*
- * step_plan -- to be executed at once.
- *
- * A query that runs steps itself ("nested") must not have its own plan taken
- * away meanwhile.
- */
+/* step_plan -- to be executed at once; steps do not run steps. */
 SPIPlanPtr
-step_plan(const Step *step, bool nested)
+step_plan(const Step *step)
 {
 	KeptPlan   *kept;
 	SPIPlanPtr	plan;
 
-	if (plans != NULL && hash_get_num_entries(plans) >= MAX_PLANS && !nested)
+	if (plans != NULL && hash_get_num_entries(plans) >= MAX_PLANS)
 		forget_all();
 	kept = find_entry(step);
 	if (is_for(kept, step))
 		return kept->plan;
 	plan = prepare(step);
-	if (nested)
-		return plan;
 	forget(kept);
 	SPI_keepplan(plan);
 	kept->query = MemoryContextStrdup(TopMemoryContext, step->query);

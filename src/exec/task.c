@@ -147,6 +147,7 @@ invoke(void *arg)
 		to->task->held = call.tasks_held;
 		to->task->advance = call.advance;
 		to->task->offer = call.offer;
+		to->task->pause = call.pause;
 	}
 }
 

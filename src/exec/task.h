@@ -20,6 +20,7 @@ typedef struct Call
 	int64		limit_ms;		/* 0: none */
 	bool		shared;			/* must not wait long for a lock */
 	Jsonb	   *result;
+	bool		ran_out;		/* of time, whatever else has ended it */
 	bool		timed_out;
 	bool		slow;			/* a workflow function that was not quick */
 	bool		left;			/* others will answer */
@@ -70,12 +71,13 @@ typedef struct Task
 	bool		shared;			/* its transaction holds the locks of others, too */
 	bool		apart;			/* its taking is committed */
 	bool		quick;			/* others wait: it must not take as long as it may */
-	bool		slow;			/* it has taken longer, and must be done apart */
+	bool		slow;			/* it has taken longer, and is to be done apart */
 	const Registration *registration;	/* NULL: there is none of that type */
 	Pb__PollWorkflowTaskQueueResponse *workflow;
 	struct Advance *advance;	/* of a workflow task, unless its taking is committed */
 	Pb__PollActivityTaskQueueResponse *activity;
 	bool		held;			/* there is none to take, but others hold some */
+	int64		pause;			/* until there is one that may be taken, microseconds */
 	const List *passed_over;	/* of TaskRow: not to be taken */
 	const TaskRow *offer;		/* the one that was */
 	const char *waiting_for;	/* of an answer; NULL: nothing */

@@ -19,6 +19,9 @@
 /* How long a function may take while others wait. */
 #define QUICK_MS 200
 
+/* Those whose functions do much before they wait. */
+static NameSet busy_types = {"temporal busy types"};
+
 /* ---- the history ---- */
 
 /* All events up to the task in hand. */
@@ -273,20 +276,34 @@ go_stepwise(Pass *pass, const ErrorData *error)
 	pass_undo(pass);
 }
 
-/*
- * A function that had only the time of a quick one and took it all: does it get
- * more at once?  Not if nothing has been done that would have to be undone.
- */
+/* Did the function have only the time of a quick one, and take it all? */
 static bool
-is_slow(Call *call)
+is_hurried(const Call *call)
 {
-	const Pass *pass = call->pass;
+	return call->ran_out && call->limit_ms < guc_pass_timeout;
+}
 
-	if (!call->timed_out || call->limit_ms >= guc_pass_timeout)
-		return false;
+/*
+ * It is put off if it has done nothing yet, else it gets more time at once, as
+ * others of its type will.
+ */
+static void
+give_time(Call *call)
+{
+	Pass	   *pass = call->pass;
+
 	call->limit_ms = guc_pass_timeout;
-	call->slow = pass->steps == NIL && pass->runs == 0;
-	return true;
+	call->slow = !pass->active && pass->steps == NIL && pass->runs == 0 &&
+		pass->n_tasks == pass->polled_tasks;
+	if (call->slow)
+		return;
+	name_set_add(&busy_types, pass->workflow_type);
+	if (pass->stepwise)
+		return;
+	/* What it has done is gone with the call. */
+	if (pass->advance != NULL)
+		service_advance_restart(pass->advance);
+	pass_undo(pass);
 }
 
 /*
@@ -307,13 +324,14 @@ call_with_steps(Call *call)
 	{
 		pass->hurry = call->limit_ms > 0 && clock_wall_now() - begun > STEPWISE_US;
 		error = call_guarded(call);
-		if (is_spoilt(pass, error))
-			go_stepwise(pass, error);
-		else if (is_slow(call))
+		if (is_hurried(call))
 		{
+			give_time(call);
 			if (call->slow)
 				return NULL;
 		}
+		else if (is_spoilt(pass, error))
+			go_stepwise(pass, error);
 		else if (pass->stop == STOP_STEP || pass->stop == STOP_ACTIVITIES)
 		{
 			error = pass->stop == STOP_STEP ? step_take_guarded(pass, pass->wanted) :
@@ -412,7 +430,7 @@ workflow_task_do(Task *task)
 	call->pass = task_pass(task);
 	call->input = call->pass->events[0]->workflow_execution_started_event_attributes->input;
 	call->limit_ms = task->timed ? guc_pass_timeout : 0;
-	if (task->quick)
+	if (task->quick && !name_set_has(&busy_types, task->workflow->workflow_type->name))
 		call->limit_ms = Min(call->limit_ms, QUICK_MS);
 	call->shared = task->shared;
 	if (task->advance != NULL && local_run_needs_care(call->pass->workflow_type))

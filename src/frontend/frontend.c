@@ -96,6 +96,7 @@ frontend_turn(void)
 	stat_now();
 	if (call_any_ready())
 		return 0;
+	check_at = Min(check_at, listener_next_time());
 	return clock_wall_ms_until(Min(check_at, longpoll_next_time()), timeout);
 }
 

@@ -161,6 +161,7 @@ extern void frontend_ignore_source(Source *source);
 
 /* listener.c */
 extern bool listener_keep_open(void);
+extern TimestampTz listener_next_time(void);
 
 /* connection.c */
 extern void connection_open(int fd);

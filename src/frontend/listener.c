@@ -50,12 +50,12 @@ static TimestampTz retry_at = DT_NOBEGIN;
 static char *last_problem = NULL;
 static TimestampTz accept_at = DT_NOBEGIN; /* nobody is accepted before */
 
+static bool told = false; /* that it is so */
+
 /* Says of a problem that lasts only once that it has begun. */
 static void
 stop_accepting(void)
 {
-	static bool told = false;
-
 	for (int i = 0; i < count; i++)
 		frontend_ignore_source(&listeners[i]);
 	accept_at = clock_wall_now() + ACCEPT_DELAY;
@@ -77,7 +77,10 @@ serve_listener(Source *source, uint32 events)
 		int fd = accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0)
+		{
 			connection_open(fd);
+			told = false;
+		}
 		else if (errno == EAGAIN || errno == EWOULDBLOCK)
 			return;
 		else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
@@ -86,6 +89,13 @@ serve_listener(Source *source, uint32 events)
 			return;
 		}
 	}
+}
+
+/* listener_next_time -- when somebody is accepted again, if nobody is now. */
+TimestampTz
+listener_next_time(void)
+{
+	return accept_at == DT_NOBEGIN ? DT_NOEND : accept_at;
 }
 
 /* False while nobody is accepted. */

@@ -126,13 +126,19 @@ workflow_offer_is_good(const ExecutionState *state, const TaskRow *task)
  * waits for them, the longer the more there are.
  */
 static bool
-is_too_soon(const ServiceCall *call, const ExecutionState *state)
+is_too_soon(ServiceCall *call, const ExecutionState *state)
 {
 	int64		pending = state->run->activity_count;
+	int64		rest;
 
-	return call->answers_at_once && call->session_bound && pending >= MANY_ACTIVITIES &&
-		call->now - state->run->workflow_task->scheduled_time <
-		Min(pending * GATHER_US, MAX_GATHER_US);
+	if (!call->answers_at_once || !call->session_bound || pending < MANY_ACTIVITIES)
+		return false;
+	rest = state->run->workflow_task->scheduled_time +
+		Min(pending * GATHER_US, MAX_GATHER_US) - call->now;
+	if (rest <= 0)
+		return false;
+	call->pause = rest;
+	return true;
 }
 
 /*
@@ -142,7 +148,7 @@ is_too_soon(const ServiceCall *call, const ExecutionState *state)
  * its run locked for as long as the caller's transaction lasts.
  */
 static ExecutionState *
-take_workflow_offer(const ServiceCall *call, const TaskRow *task, bool *obsolete)
+take_workflow_offer(ServiceCall *call, const TaskRow *task, bool *obsolete)
 {
 	ExecutionState *state = store_load_run(&task->key, LOCK_NONE);
 
@@ -402,7 +408,7 @@ typedef struct Look
 
 /* Would a poll take the offer, or at least clear it away? */
 static bool
-can_take(const ServiceCall *call, int kind, const TaskRow *task)
+can_take(ServiceCall *call, int kind, const TaskRow *task)
 {
 	ExecutionState *state;
 	bool		obsolete;

@@ -66,7 +66,7 @@ struct ServiceCall
 	bool		answers_at_once;	/* a workflow task polled here is answered by "advance" */
 	struct Advance *advance;
 	bool		tasks_held;		/* a poll found only what others hold: look again soon */
-	int64		pause;			/* until the queue's limit lets it have one, microseconds */
+	int64		pause;			/* until there is one that it may have, microseconds */
 	const List *passed_over;	/* of TaskRow: offers that a poll leaves where they are */
 	/* Whether a poll takes this activity, or NULL: any; it is not locked yet. */
 	bool		(*accepts) (const ServiceCall *call, const PendingActivity *activity);

@@ -11,6 +11,7 @@
 #include "utils/array.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #define REGISTRATION_COLUMNS \
 	"namespace_id, kind, name, task_queue, role_name::pg_catalog.text," \
@@ -28,6 +29,12 @@ on_change(Datum arg, Oid relation)
 		version++;
 }
 
+static void
+on_role_change(Datum arg, int cache, uint32 hash)
+{
+	version++;
+}
+
 /*
  * store_registrations_version -- another one after each change of a
  * registration that this transaction can see.
@@ -40,7 +47,12 @@ store_registrations_version(void)
 	Oid			relation = store_relation("registration");
 
 	if (!OidIsValid(watched))
+	{
 		CacheRegisterRelcacheCallback(on_change, (Datum) 0);
+		/* Who serves what depends on what a role is a member of. */
+		CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_role_change, (Datum) 0);
+		CacheRegisterSyscacheCallback(AUTHOID, on_role_change, (Datum) 0);
+	}
 	if (relation != watched)
 		version++;
 	watched = relation;

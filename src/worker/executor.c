@@ -116,6 +116,8 @@ start_waiting(void)
 static long
 idle_ms(void)
 {
+	if (loop.pause > 0)
+		return loop.pause / 1000 + 1;
 	if (!loop.held)
 	{
 		retry_ms = FIRST_RETRY_MS;

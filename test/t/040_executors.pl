@@ -220,8 +220,32 @@ sql(q{
 	SELECT temporal.register_workflow('app.ponder');
 	SELECT temporal.start_workflow('ponder', workflow_id => 'ponder ' || i) FROM generate_series(1, 3) i});
 like(sql(qq{CALL temporal.await_result('ponder $_', '20 s')}), qr/so/, "the pondering one $_ ends") for 1 .. 3;
+# One that has cancelled before it does.
+sql(q{
+	CREATE FUNCTION app.regret() RETURNS text LANGUAGE plpgsql AS $$
+	DECLARE h bigint := temporal.start_activity('gate');
+	BEGIN
+		PERFORM temporal.cancel_handle(h);
+		PERFORM temporal.await(h);
+	EXCEPTION WHEN SQLSTATE 'TF012' THEN
+		PERFORM pg_sleep(0.4);
+		RETURN 'regretted';
+	END $$;
+	SELECT temporal.register_workflow('app.regret');
+	SELECT temporal.start_workflow('regret', workflow_id => 'ponder and regret')});
+like(sql(q{CALL temporal.await_result('ponder and regret', '20 s')}), qr/regretted/, 'so does one that has cancelled an activity');
+# Much done in one pass takes long.
+sql(q{
+	CREATE TABLE app.much (i integer);
+	CREATE FUNCTION app.bit(i integer) RETURNS void LANGUAGE plpgsql AS $$ BEGIN INSERT INTO app.much VALUES (i); PERFORM pg_sleep(0.03); END $$;
+	CREATE FUNCTION app.busy() RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+		FOR i IN 1 .. 12 LOOP PERFORM temporal.execute_activity('bit', i); END LOOP; RETURN 'done'; END $$;
+	SELECT temporal.register_workflow('app.busy'), temporal.register_activity('app.bit');
+	SELECT temporal.start_workflow('busy', workflow_id => 'ponder busy ' || i) FROM generate_series(1, 3) i});
+like(sql(qq{CALL temporal.await_result('ponder busy $_', '20 s')}), qr/done/, "and the busy one $_") for 1 .. 3;
+is(sql('SELECT count(*) || count(DISTINCT i)::text FROM app.much'), '3612', 'which does everything once');
 is(sql(q{SELECT count(*) FROM temporal.events WHERE workflow_id LIKE 'ponder%' AND event_type IN ('WorkflowTaskFailed', 'WorkflowTaskTimedOut')}),
-	'0', 'and has only been put off');
+	'0', 'and all have only been put off');
 
 note 'what fails, fails alone';
 
