@@ -120,6 +120,25 @@ define_grpc(void)
 							   NULL, NULL);
 }
 
+/* Processes that run functions. */
+static void
+define_executors(void)
+{
+	DefineCustomIntVariable(
+		"temporal.executors", "Most processes that run registered functions.",
+		"They are started when functions are registered in a database, one role each; "
+		"with more roles than processes the roles take turns.",
+		&guc_executors, 2, 0, MAX_EXECUTORS, PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"temporal.extra_executors",
+		"Most processes that run registered functions beyond temporal.executors.",
+		"One is started when all executors of a role have been with one task each for over "
+		"a second, so that long activities do not keep others. Each takes one of "
+		"max_worker_processes.",
+		&guc_extra_executors, 2, 0, MAX_EXECUTORS, PGC_SUSET, 0, NULL, NULL, NULL);
+}
+
 /* guc_define -- makes every setting known; called once, by _PG_init(). */
 void
 guc_define(void)
@@ -136,24 +155,12 @@ guc_define(void)
 							 &guc_clock_offset, 0, -HUNDRED_YEARS_IN_MS, HUNDRED_YEARS_IN_MS,
 							 PGC_SUSET, GUC_UNIT_MS | GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
 
-	DefineCustomIntVariable(
-		"temporal.executors", "Most processes that run registered functions.",
-		"They are started when functions are registered in a database, one role each; "
-		"with more roles than processes the roles take turns.",
-		&guc_executors, 2, 0, MAX_EXECUTORS, PGC_SUSET, 0, NULL, NULL, NULL);
-
-	DefineCustomIntVariable(
-		"temporal.extra_executors",
-		"Most processes that run registered functions beyond temporal.executors.",
-		"One is started when all executors of a role have been with one task each for over "
-		"a second, so that long activities do not keep others. Each takes one of "
-		"max_worker_processes.",
-		&guc_extra_executors, 2, 0, MAX_EXECUTORS, PGC_SUSET, 0, NULL, NULL, NULL);
-
 	DefineCustomIntVariable("temporal.frontends", "Processes that serve gRPC.",
 							"They share the port; the system spreads connections among them. "
 							"Each takes one of max_worker_processes.",
 							&guc_frontends, 1, 1, MAX_FRONTENDS, PGC_SUSET, 0, NULL, NULL, NULL);
+	define_executors();
+
 	define_grpc();
 
 	DefineCustomIntVariable("temporal.heartbeat_limit",
