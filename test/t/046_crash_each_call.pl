@@ -81,6 +81,27 @@ my %bodies = (
 		EXCEPTION WHEN SQLSTATE 'TF011' THEN
 			answer := to_jsonb(SQLERRM) || temporal.execute_activity('ACT', 'after'::text);
 		END;},
+	retry_steps => q{
+		PERFORM temporal.retry_steps(initial_interval => '5 ms', maximum_attempts => 2);
+		BEGIN
+			PERFORM temporal.step('s', 'SELECT app.note($1, $2)', id, 'no a'::text);
+		EXCEPTION WHEN SQLSTATE 'TF011' THEN
+			answer := to_jsonb(SQLERRM) || temporal.step('s', 'SELECT app.note($1, $2)', id, 'b'::text);
+		END;},
+	cancel_handle => q{
+		handles := ARRAY[temporal.start_activity('ACT', 'a'::text)];
+		PERFORM temporal.cancel_handle(handles[1]);
+		BEGIN
+			PERFORM temporal.await(handles[1]);
+		EXCEPTION WHEN SQLSTATE 'TF012' THEN
+			answer := to_jsonb(SQLERRM) || temporal.execute_activity('ACT', 'b'::text);
+		END;},
+	awaits_time_out => q{
+		handles := ARRAY[temporal.start_timer('1 hour'), temporal.start_timer('1 hour')];
+		answer := to_jsonb(temporal.await(handles[1], timeout => '5 ms') IS NULL);
+		answer := answer || to_jsonb(temporal.await_all(handles, '5 ms') IS NULL) || to_jsonb(temporal.await_any(handles, '5 ms') IS NULL);
+		PERFORM temporal.cancel_handle(handles[1]), temporal.cancel_handle(handles[2]);
+		answer := answer || temporal.execute_activity('ACT', 'a'::text);},
 	sleep => q{
 		PERFORM temporal.sleep('5 ms');
 		PERFORM temporal.sleep('5 ms');
@@ -139,6 +160,17 @@ my %bodies = (
 	cancelled_await => q{PERFORM temporal.await(temporal.start_activity('ACT', 'a'::text, task_queue => 'nobody'));},
 	cancelled_await_all => q{PERFORM temporal.await_all(ARRAY[temporal.start_timer('1 hour'), temporal.start_activity('ACT', 'a'::text, task_queue => 'nobody')]);},
 	cancelled_await_any => q{PERFORM temporal.await_any(ARRAY[temporal.start_timer('1 hour'), temporal.start_timer('2 hours')]);},
+	cancelled_expect => q{PERFORM temporal.await(temporal.expect_signal('never'));},
+	cancelled_local => q{PERFORM temporal.execute_local_activity('ACT', ARRAY['"no a"', to_jsonb(id)], initial_interval => '1 hour', maximum_attempts => 2);},
+	cancelled_compensate => q{
+		BEGIN
+			PERFORM temporal.execute_activity('ACT', 'a'::text), temporal.compensate('ACT', 'undo a'::text);
+			PERFORM temporal.execute_activity('ACT', 'b'::text), temporal.compensate('ACT', 'undo b'::text);
+			PERFORM temporal.await_signal('never');
+		EXCEPTION WHEN SQLSTATE 'TF020' THEN
+			PERFORM temporal.run_compensations();
+			RAISE;
+		END;},
 	cancelled_steps => q{
 		PERFORM temporal.step('s', 'SELECT app.note($1, $2)', id, 'a'::text);
 		PERFORM temporal.sleep('1 hour');},
