@@ -182,14 +182,13 @@ temporal_start_workflow(PG_FUNCTION_ARGS)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext own = AllocSetContextCreate(caller, "temporal start", ALLOCSET_DEFAULT_SIZES);
-	Pb__StartWorkflowExecutionRequest *request;
+	Pb__WorkflowExecution execution = PB__WORKFLOW_EXECUTION__INIT;
 	text	   *workflow_id;
 
 	MemoryContextSwitchTo(own);
-	request = start_request(fcinfo);
-	service_invoke("StartWorkflowExecution", request);
+	(void) api_start_workflow(fcinfo, &execution);
 	MemoryContextSwitchTo(caller);
-	workflow_id = cstring_to_text(request->workflow_id);
+	workflow_id = cstring_to_text(execution.workflow_id);
 	MemoryContextDelete(own);
 	PG_RETURN_TEXT_P(workflow_id);
 }

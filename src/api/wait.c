@@ -101,9 +101,10 @@ temporal_await_result(PG_FUNCTION_ARGS)
 
 	execution->workflow_id = argument_text(fcinfo, 0, NULL);
 	if (!PG_ARGISNULL(2))
+	{
 		run_id = *PG_GETARG_UUID_P(2);
-	if (!PG_ARGISNULL(2))
 		execution->run_id = ident_uuid_text(&run_id);
+	}
 	xact_begin_procedure(fcinfo, "temporal.await_result()");
 	result = await_run(execution, namespace_name, run_id, deadline);
 	xact_end_procedure();

@@ -160,7 +160,6 @@ guc_define(void)
 							"Each takes one of max_worker_processes.",
 							&guc_frontends, 1, 1, MAX_FRONTENDS, PGC_SUSET, 0, NULL, NULL, NULL);
 	define_executors();
-
 	define_grpc();
 
 	DefineCustomIntVariable("temporal.heartbeat_limit",

@@ -8,7 +8,6 @@
 #include "exec/heartbeat.h"
 #include "proto/payload.h"
 #include "service/service.h"
-#include "store/xact.h"
 #include "wake/process.h"
 
 /* May it take long?  It is known to have begun before it does, and can be told to end. */
@@ -86,10 +85,7 @@ complete_body(void *arg)
 static void
 complete_if_awaited(const Task *task, Jsonb *result)
 {
-	ErrorData  *error = xact_guard(complete_body, &(Completion) {task, result});
-
-	if (error != NULL && !task_is_gone(error))
-		ReThrowError(error);
+	task_unless_gone(complete_body, &(Completion) {task, result});
 }
 
 static void

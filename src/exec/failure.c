@@ -66,6 +66,13 @@ append_place(StringInfo place, const char *line, int length)
 	appendStringInfo(place, "%s%s", place->len > 0 ? ", " : "", name);
 }
 
+bool
+failure_of_gone(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_TEMPORAL_TASK_NOT_FOUND ||
+		error->sqlerrcode == ERRCODE_TEMPORAL_NOT_FOUND;
+}
+
 /* Where servers speak another language all of the context stays. */
 char *
 failure_place(const ErrorData *error)

@@ -25,7 +25,6 @@
 #include "exec/runner.h"
 #include "miscadmin.h"
 #include "storage/proc.h"
-#include "store/xact.h"
 #include "utils/memutils.h"
 #include "wake/wake.h"
 
@@ -52,16 +51,6 @@ loop_init(Loop *loop, const LoopTransaction *transaction)
 
 /* ---- a task in its own transactions ---- */
 
-/* A task that is gone (timed out, workflow closed) has nobody who waits. */
-static void
-unless_gone(void (*body) (void *arg), void *arg)
-{
-	ErrorData  *error = xact_guard(body, arg);
-
-	if (error != NULL && !task_is_gone(error))
-		ReThrowError(error);
-}
-
 static void
 do_body(void *arg)
 {
@@ -79,7 +68,7 @@ do_apart(void *arg)
 {
 	Apart	   *apart = arg;
 
-	unless_gone(do_body, apart->task);
+	task_unless_gone(do_body, apart->task);
 	apart->done = true;
 }
 
@@ -100,7 +89,7 @@ report_body(void *arg)
 static void
 report(void *arg)
 {
-	unless_gone(report_body, arg);
+	task_unless_gone(report_body, arg);
 }
 
 /* Does a task whose taking is committed. */
@@ -135,7 +124,10 @@ is_full(const Batch *batch, int max_tasks, TimestampTz begun)
 		clock_wall_now() - begun >= BATCH_US;
 }
 
-/* Goes round the queues until there is nothing in those that do not rest, or the batch is full. */
+/*
+ * Goes round the queues until those that do not rest are empty, or the batch is
+ * full.
+ */
 static void
 fill(Loop *loop, Batch *batch, int max_tasks)
 {

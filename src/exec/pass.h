@@ -319,6 +319,9 @@ extern Pb__Failure *failure_of_error(const ErrorData *error);
  */
 extern Pb__Failure *failure_of_attempt(const ErrorData *error);
 
+/* Does it say that nobody waits for an answer: timed out, workflow closed? */
+extern bool failure_of_gone(const ErrorData *error);
+
 /* Where it came from: functions of users and their lines, the innermost first. */
 extern char *failure_place(const ErrorData *error);
 

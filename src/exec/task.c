@@ -9,6 +9,7 @@
 #include "miscadmin.h"
 #include "service/advance.h"
 #include "storage/proc.h"
+#include "store/xact.h"
 
 #define APART_PATIENCE_MS 1000
 #define MAX_PATIENCE_MS (60 * 1000)
@@ -69,11 +70,13 @@ task_fail(const Task *task, const ErrorData *error)
 		activity_task_fail(task, error);
 }
 
-bool
-task_is_gone(const ErrorData *error)
+void
+task_unless_gone(void (*body) (void *arg), void *arg)
 {
-	return error->sqlerrcode == ERRCODE_TEMPORAL_TASK_NOT_FOUND ||
-		error->sqlerrcode == ERRCODE_TEMPORAL_NOT_FOUND;
+	ErrorData  *error = xact_guard(body, arg);
+
+	if (error != NULL && !failure_of_gone(error))
+		ReThrowError(error);
 }
 
 static int	patience_ms = 0;	/* 0: that of a background worker */

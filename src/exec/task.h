@@ -96,8 +96,8 @@ extern bool activity_task_accepts(const ServiceCall *call, const PendingActivity
 extern void workflow_task_do(Task *task);
 extern void activity_task_do(Task *task);
 
-/* Does the error say that nobody waits for the answer: timed out, workflow closed? */
-extern bool task_is_gone(const ErrorData *error);
+/* Calls "body" in a subtransaction; that nobody waits for its answer is no error. */
+extern void task_unless_gone(void (*body) (void *arg), void *arg);
 
 /* Answers that the function, or the commit after it, has failed. */
 extern void workflow_task_fail(const Task *task, const ErrorData *error);

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/wait_event.h"
 #include "catalog/pg_type.h"
+#include "exec/pass.h"
 #include "miscadmin.h"
 #include "parser/parse_func.h"
 #include "proto/json.h"
@@ -263,14 +264,6 @@ report_failure(void *arg)
 	}
 }
 
-/* A task that is gone (timed out, workflow closed) has nobody who waits. */
-static bool
-task_is_gone(const ErrorData *error)
-{
-	return error->sqlerrcode == ERRCODE_TEMPORAL_TASK_NOT_FOUND ||
-		error->sqlerrcode == ERRCODE_TEMPORAL_NOT_FOUND;
-}
-
 /*
  * A workflow task has no retry policy: the first failure is recorded, and the
  * attempts after it run into their growing timeout, lest the handler be called
@@ -329,7 +322,7 @@ do_task(const Worker *worker, const Task *task)
 		xact_begin_step();
 		report_error = xact_guard(report_failure, &attempt);
 		xact_end_step();
-		if (report_error != NULL && !task_is_gone(report_error))
+		if (report_error != NULL && !failure_of_gone(report_error))
 			ReThrowError(report_error);
 	}
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||

@@ -234,6 +234,17 @@ queue_announce(uint64 queue_id, int64 created_at)
 		database_note_work();
 }
 
+/* A queue of ours, or NULL; "lock" is held for the caller to release. */
+static Queue *
+find_locked(uint64 queue_id, LWLock **lock)
+{
+	Queue *set = set_of(MyDatabaseId, queue_id);
+
+	*lock = lock_of(set);
+	LWLockAcquire(*lock, LW_EXCLUSIVE);
+	return find(set, MyDatabaseId, queue_id);
+}
+
 /* ---- rates ---- */
 
 /* Empties the periods that have begun since anything was counted. */
@@ -281,15 +292,13 @@ void
 wake_queue_rates(uint64 queue_id, double *added, double *taken)
 {
 	TimestampTz now = clock_wall_now();
-	Queue *set;
+	LWLock *lock;
 	Queue *queue;
 
 	*added = *taken = 0;
 	if (!wake_available())
 		return;
-	set = set_of(MyDatabaseId, queue_id);
-	LWLockAcquire(lock_of(set), LW_EXCLUSIVE);
-	queue = find(set, MyDatabaseId, queue_id);
+	queue = find_locked(queue_id, &lock);
 	if (queue && queue->rates.since != 0)
 	{
 		double seconds = seconds_counted(&queue->rates, now);
@@ -301,7 +310,7 @@ wake_queue_rates(uint64 queue_id, double *added, double *taken)
 			*taken += queue->rates.taken[i] / seconds;
 		}
 	}
-	LWLockRelease(lock_of(set));
+	LWLockRelease(lock);
 }
 
 /* ---- the limit of a rate ---- */
@@ -347,15 +356,13 @@ int64
 wake_queue_pause(uint64 queue_id)
 {
 	TimestampTz now = clock_wall_now();
-	Queue *set;
+	LWLock *lock;
 	Queue *queue;
 	double seconds = 0;
 
 	if (!wake_available())
 		return 0;
-	set = set_of(MyDatabaseId, queue_id);
-	LWLockAcquire(lock_of(set), LW_EXCLUSIVE);
-	queue = find(set, MyDatabaseId, queue_id);
+	queue = find_locked(queue_id, &lock);
 	if (queue && queue->limit.set)
 	{
 		QueueLimit *limit = &queue->limit;
@@ -366,24 +373,22 @@ wake_queue_pause(uint64 queue_id)
 		else if (limit->tokens < 1)
 			seconds = Min((1 - limit->tokens) / limit->per_second, LONGEST_PAUSE);
 	}
-	LWLockRelease(lock_of(set));
+	LWLockRelease(lock);
 	return (int64) ceil(seconds * USECS_PER_SEC);
 }
 
 void
 wake_spend(uint64 queue_id)
 {
-	Queue *set;
+	LWLock *lock;
 	Queue *queue;
 
 	if (!wake_available())
 		return;
-	set = set_of(MyDatabaseId, queue_id);
-	LWLockAcquire(lock_of(set), LW_EXCLUSIVE);
-	queue = find(set, MyDatabaseId, queue_id);
+	queue = find_locked(queue_id, &lock);
 	if (queue && queue->limit.set)
 		queue->limit.tokens -= 1;
-	LWLockRelease(lock_of(set));
+	LWLockRelease(lock);
 }
 
 /* ---- announcing ---- */
