@@ -156,11 +156,17 @@ start_request(FunctionCallInfo fcinfo)
 	return request;
 }
 
-/* api_start_workflow -- as start_workflow(); the run's id, or zero, and its workflow id. */
+/*
+ * api_start_workflow -- as start_workflow(); the run's id, or zero, and its workflow id.
+ *
+ * "created" says that the run is of this transaction.  A request that has an id
+ * may be the repetition of one before, which is answered as that one was.
+ */
 pg_uuid_t
-api_start_workflow(FunctionCallInfo fcinfo, Pb__WorkflowExecution *execution)
+api_start_workflow(FunctionCallInfo fcinfo, Pb__WorkflowExecution *execution, bool *created)
 {
 	Pb__StartWorkflowExecutionRequest *request = start_request(fcinfo);
+	bool		first = request->request_id[0] == '\0';
 	const Pb__StartWorkflowExecutionResponse *response =
 		(const Pb__StartWorkflowExecutionResponse *) service_invoke("StartWorkflowExecution", request);
 	pg_uuid_t	run_id = {{0}};
@@ -168,6 +174,7 @@ api_start_workflow(FunctionCallInfo fcinfo, Pb__WorkflowExecution *execution)
 	execution->workflow_id = request->workflow_id;
 	if (response != NULL)
 		(void) ident_parse_uuid(response->run_id, &run_id);
+	*created = response != NULL && response->started && first;
 	return run_id;
 }
 
@@ -184,9 +191,10 @@ temporal_start_workflow(PG_FUNCTION_ARGS)
 	MemoryContext own = AllocSetContextCreate(caller, "temporal start", ALLOCSET_DEFAULT_SIZES);
 	Pb__WorkflowExecution execution = PB__WORKFLOW_EXECUTION__INIT;
 	text	   *workflow_id;
+	bool		created;
 
 	MemoryContextSwitchTo(own);
-	(void) api_start_workflow(fcinfo, &execution);
+	(void) api_start_workflow(fcinfo, &execution, &created);
 	MemoryContextSwitchTo(caller);
 	workflow_id = cstring_to_text(execution.workflow_id);
 	MemoryContextDelete(own);
@@ -306,9 +314,9 @@ raise_failure(int sqlstate, const char *what, const Pb__Failure *failure)
 			 errdetail_internal("%s", text)));
 }
 
-/* The result that the closing event carries; raises what is not one. */
-static Jsonb *
-closing_result(const Pb__HistoryEvent *event, const char *workflow_id)
+/* api_closing_result -- the result that it carries; raises what is not one. */
+Jsonb *
+api_closing_result(const Pb__HistoryEvent *event, const char *workflow_id)
 {
 	switch (event->event_type)
 	{
@@ -358,7 +366,7 @@ api_fetch_result(ServiceCall *call, const Pb__WorkflowExecution *execution,
 		service_call(call, service_find_method("GetWorkflowExecutionHistory"), &request);
 	if (response->history->n_events == 0)
 		return false;
-	*result = closing_result(response->history->events[0], execution->workflow_id);
+	*result = api_closing_result(response->history->events[0], execution->workflow_id);
 	return true;
 }
 

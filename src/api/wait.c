@@ -13,6 +13,7 @@
 #include "base/compat.h"
 #include "base/wait_event.h"
 #include "funcapi.h"
+#include "proto/wire.h"
 #include "store/xact.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -24,6 +25,16 @@ PG_FUNCTION_INFO_V1(temporal_await_result);
 PG_FUNCTION_INFO_V1(temporal_execute_workflow);
 PG_FUNCTION_INFO_V1(temporal_wait_for_task);
 PG_FUNCTION_INFO_V1(temporal_listen);
+
+/* A run that a procedure waits for, and until when. */
+typedef struct Awaited
+{
+	Pb__WorkflowExecution execution;
+	const char *namespace_name;
+	pg_uuid_t	run_id;			/* zero: the current one */
+	bool		registered;		/* we are woken when it ends */
+	TimestampTz deadline;
+} Awaited;
 
 /* The one row of INOUT parameters that CALL expects. */
 static Datum
@@ -43,46 +54,67 @@ watch_run(ServiceCall *call)
 	wake_register(call->wait.kind, call->wait.channel);
 }
 
-/*
- * Waits for the end of the run that is known, or that is current at first.
- */
-static Jsonb *
-await_run(const Pb__WorkflowExecution *execution, const char *namespace_name, pg_uuid_t run_id,
-		  TimestampTz deadline)
+/* Looks for the end of the run, the current one at first; a transaction. */
+static bool
+look(Awaited *awaited, Jsonb **result)
 {
-	static const pg_uuid_t unknown = {{0}};
+	ServiceCall call;
+	bool		closed;
+
+	xact_begin_step();
+	service_begin(&call);
+	call.watch = awaited->registered ? NULL : watch_run;
+	call.wait.run_id = awaited->run_id;
+	closed = api_fetch_result(&call, &awaited->execution, awaited->namespace_name, result);
+	xact_end_step();
+	/* From now on this run is meant, whichever becomes current. */
+	awaited->run_id = call.wait.run_id;
+	awaited->registered |= !closed;
+	return closed;
+}
+
+/* Were we told how the run has ended?  Then there is no need to look. */
+static bool
+told(const Awaited *awaited, Jsonb **result)
+{
+	const WakeNote *note = wake_note();
+
+	if (note == NULL || memcmp(&note->run_id, &awaited->run_id, UUID_LEN) != 0)
+		return false;
+	*result = api_closing_result(proto_unpack(&pb__history_event__descriptor, note->event,
+											  note->size), awaited->execution.workflow_id);
+	return true;
+}
+
+static void
+wait_for_end(const Awaited *awaited)
+{
+	if (!wake_wait(awaited->deadline, wait_event(WAIT_EVENT_RUN_CLOSED)))
+		ereport(ERROR,
+				(errcode(ERRCODE_TEMPORAL_STILL_RUNNING),
+				 errmsg("workflow \"%s\" is still running", awaited->execution.workflow_id)));
+}
+
+/* Waits for the end of a run; "wait" says that there is nothing to see yet. */
+static Jsonb *
+await_run(Awaited *awaited, bool wait)
+{
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext one_look = AllocSetContextCreate(caller, "temporal look", ALLOCSET_DEFAULT_SIZES);
-	bool		registered = memcmp(&run_id, &unknown, UUID_LEN) != 0;
 	Jsonb	   *result = NULL;
+	bool		closed = false;
 
-	if (registered)
-		wake_register(WAKE_CLOSED, ident_run_hash(&run_id));
-	for (;;)
+	while (!closed)
 	{
-		ServiceCall call;
-		bool		closed;
-
 		MemoryContextReset(one_look);
 		MemoryContextSwitchTo(one_look);
-		xact_begin_step();
-		service_begin(&call);
-		call.watch = registered ? NULL : watch_run;
-		call.wait.run_id = run_id;
-		closed = api_fetch_result(&call, execution, namespace_name, &result);
-		xact_end_step();
+		if (wait)
+			wait_for_end(awaited);
+		closed = (wait && told(awaited, &result)) || look(awaited, &result);
 		MemoryContextSwitchTo(caller);
-		if (closed)
-			break;
-		registered = true;
-		/* From now on this run is meant, whichever becomes current. */
-		run_id = call.wait.run_id;
-		if (!wake_wait(deadline, wait_event(WAIT_EVENT_RUN_CLOSED)))
-			ereport(ERROR,
-					(errcode(ERRCODE_TEMPORAL_STILL_RUNNING),
-					 errmsg("workflow \"%s\" is still running", execution->workflow_id)));
+		wait = true;
 	}
-	if (registered)
+	if (awaited->registered)
 		wake_unregister();
 	return result;
 }
@@ -93,20 +125,20 @@ await_run(const Pb__WorkflowExecution *execution, const char *namespace_name, pg
 Datum
 temporal_await_result(PG_FUNCTION_ARGS)
 {
-	Pb__WorkflowExecution *execution = proto_new(&pb__workflow_execution__descriptor);
-	char	   *namespace_name = argument_text(fcinfo, 3, "default");
-	TimestampTz deadline = argument_deadline(fcinfo, 1);
-	pg_uuid_t	run_id = {{0}};
+	Awaited		awaited = {
+		PB__WORKFLOW_EXECUTION__INIT, argument_text(fcinfo, 3, "default"),
+		.deadline = argument_deadline(fcinfo, 1)
+	};
 	Jsonb	   *result;
 
-	execution->workflow_id = argument_text(fcinfo, 0, NULL);
+	awaited.execution.workflow_id = argument_text(fcinfo, 0, NULL);
 	if (!PG_ARGISNULL(2))
 	{
-		run_id = *PG_GETARG_UUID_P(2);
-		execution->run_id = ident_uuid_text(&run_id);
+		awaited.run_id = *PG_GETARG_UUID_P(2);
+		awaited.execution.run_id = ident_uuid_text(&awaited.run_id);
 	}
 	xact_begin_procedure(fcinfo, "temporal.await_result()");
-	result = await_run(execution, namespace_name, run_id, deadline);
+	result = await_run(&awaited, false);
 	xact_end_procedure();
 	return call_result(fcinfo, JsonbPGetDatum(result), result == NULL);
 }
@@ -114,19 +146,26 @@ temporal_await_result(PG_FUNCTION_ARGS)
 /*
  * temporal.execute_workflow(..., timeout, INOUT result)
  *
- * The arguments before these two are those of start_workflow().
+ * The arguments before these two are those of start_workflow().  Nobody can end
+ * a run that is new before it is committed, so we wait for that from before the
+ * commit on, and need not look.
  */
 Datum
 temporal_execute_workflow(PG_FUNCTION_ARGS)
 {
-	Pb__WorkflowExecution execution = PB__WORKFLOW_EXECUTION__INIT;
-	char	   *namespace_name = argument_text(fcinfo, 4, "default");
-	TimestampTz deadline = argument_deadline(fcinfo, 18);
-	pg_uuid_t	run_id = api_start_workflow(fcinfo, &execution);
+	Awaited		awaited = {
+		PB__WORKFLOW_EXECUTION__INIT, argument_text(fcinfo, 4, "default"),
+		.deadline = argument_deadline(fcinfo, 18)
+	};
+	bool		created;
 	Jsonb	   *result;
 
+	awaited.run_id = api_start_workflow(fcinfo, &awaited.execution, &created);
+	if (created)
+		wake_register(WAKE_CLOSED, ident_run_hash(&awaited.run_id));
+	awaited.registered = created;
 	xact_begin_procedure(fcinfo, "temporal.execute_workflow()");
-	result = await_run(&execution, namespace_name, run_id, deadline);
+	result = await_run(&awaited, created);
 	xact_end_procedure();
 	return call_result(fcinfo, JsonbPGetDatum(result), result == NULL);
 }

@@ -505,6 +505,20 @@ clear_pending(Transition *transition)
 		store_run(&others[1], values, NULL);
 }
 
+/* Who waits for the end of the run is told of it, so that it need not look. */
+static void
+mark_closed(const Transition *transition)
+{
+	const RunKey *key = &transition->state->key;
+	uint64		hash = ident_run_hash(&key->run_id);
+	const ProtobufCMessage *event = llast(transition->events);
+	WakeNote	note = {.run_id = key->run_id};
+
+	if (wake_is_awaited(hash) && protobuf_c_message_get_packed_size(event) <= WAKE_NOTE_SIZE)
+		note.size = (int) protobuf_c_message_pack(event, note.event);
+	wake_mark_closed(hash, note.size > 0 ? &note : NULL);
+}
+
 void
 store_commit(Transition *transition)
 {
@@ -521,7 +535,7 @@ store_commit(Transition *transition)
 	{
 		clear_pending(transition);
 		beat_mark_stop(&state->key.run_id, 0, DT_NOEND, BEAT_GONE);
-		wake_mark_closed(ident_run_hash(&state->key.run_id));
+		mark_closed(transition);
 	}
 	write_visibility(transition);
 	write_tasks(transition);

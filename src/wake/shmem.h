@@ -44,6 +44,7 @@ typedef struct Waiter
 	int next_signalled; /* of the same server */
 	bool signalled; /* woken, and has not looked yet */
 	bool delivered; /* looking now because it was woken */
+	WakeNote note;  /* that came with the signal */
 } Waiter;
 
 /* A process that subscribes. */
@@ -210,6 +211,7 @@ extern uint64 wake_hash(uint64 a, uint64 b);
 
 /* waiter.c */
 extern void waiter_wake(WakeKind kind, Oid database, uint64 channel, int count);
+extern void waiter_tell(Oid database, uint64 run_hash, const WakeNote *note);
 extern void waiter_wake_database(Oid database);
 extern bool waiter_exists(WakeKind kind, Oid database, uint64 channel);
 extern void waiter_cancel(void);

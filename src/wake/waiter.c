@@ -40,6 +40,7 @@ extern bool pq_check_connection(void);
 
 static int first_own = -1;     /* our entries, chained by next_own */
 static bool must_poll = false; /* some registration found no room */
+static WakeNote taken_note;    /* came with the signals that we took last */
 
 static WaiterBucket *
 bucket_of(WakeKind kind, Oid database, uint64 channel)
@@ -103,6 +104,42 @@ waiter_wake(WakeKind kind, Oid database, uint64 channel, int count)
 	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
 	signal_bucket(bucket, kind, database, channel, count);
 	LWLockRelease(wake_shared.waiter_lock);
+}
+
+/*
+ * waiter_tell -- wakes all who wait for the end of a run, and tells them of it.
+ *
+ * As waiter_wake().
+ */
+void
+waiter_tell(Oid database, uint64 run_hash, const WakeNote *note)
+{
+	WaiterBucket *bucket = bucket_of(WAKE_CLOSED, database, run_hash);
+
+	pg_memory_barrier();
+	if (pg_atomic_read_u32(&bucket->count) == 0)
+		return;
+
+	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+	for (int i = bucket->first; i >= 0; i = wake_shared.waiters[i].next)
+	{
+		Waiter *waiter = &wake_shared.waiters[i];
+
+		if (waits_for(waiter, WAKE_CLOSED, database, run_hash))
+		{
+			memcpy(&waiter->note, note, offsetof(WakeNote, event) + note->size);
+			signal_waiter(waiter);
+		}
+	}
+	LWLockRelease(wake_shared.waiter_lock);
+}
+
+/* wake_is_awaited -- may somebody be waiting for the end of a run? */
+bool
+wake_is_awaited(uint64 run_hash)
+{
+	return wake_available() &&
+		pg_atomic_read_u32(&bucket_of(WAKE_CLOSED, MyDatabaseId, run_hash)->count) > 0;
 }
 
 /* waiter_wake_database -- wakes everyone who waits in a database. */
@@ -225,6 +262,7 @@ add_waiter(WakeKind kind, uint64 channel, int server)
 	waiter->server = server;
 	waiter->signalled = false;
 	waiter->delivered = false;
+	waiter->note.size = 0;
 	append_to_bucket(bucket_of(kind, MyDatabaseId, channel), entry);
 	return entry;
 }
@@ -278,6 +316,7 @@ take_signals(void)
 {
 	bool signalled = false;
 
+	taken_note.size = 0;
 	if (first_own < 0)
 		return false;
 	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
@@ -288,6 +327,9 @@ take_signals(void)
 		waiter->delivered = waiter->signalled;
 		waiter->signalled = false;
 		signalled |= waiter->delivered;
+		if (waiter->note.size > 0)
+			memcpy(&taken_note, &waiter->note, offsetof(WakeNote, event) + waiter->note.size);
+		waiter->note.size = 0;
 	}
 	LWLockRelease(wake_shared.waiter_lock);
 	return signalled;
@@ -364,6 +406,13 @@ wake_wait(TimestampTz deadline, uint32 wait_event_info)
 		if (must_poll && (events & WL_TIMEOUT))
 			return true;
 	}
+}
+
+/* wake_note -- what wake_wait() was told when it returned last; NULL if nothing. */
+const WakeNote *
+wake_note(void)
+{
+	return taken_note.size > 0 ? &taken_note : NULL;
 }
 
 /*

@@ -19,6 +19,7 @@
 
 #define WAKE_IDENTITY_SIZE 128
 #define WAKE_LOST_CLAIMS 256 /* more are not kept */
+#define WAKE_NOTE_SIZE 256
 
 /* What a process waits for: a task of a queue, the end of a run, its events. */
 typedef enum WakeKind
@@ -36,6 +37,14 @@ typedef struct WakeClaim
 	int64 event_id;
 	int attempt; /* 0 for a workflow task */
 } WakeClaim;
+
+/* How a run has ended: its id and its last event, packed. */
+typedef struct WakeNote
+{
+	int size; /* 0: not told */
+	pg_uuid_t run_id;
+	uint8 event[WAKE_NOTE_SIZE];
+} WakeNote;
 
 /* Who polled a queue, and when last. */
 typedef struct WakePoller
@@ -58,7 +67,9 @@ extern bool wake_available(void);
  * rolled back subtransaction may cause a spurious wake-up; that is harmless.
  *
  * wake_mark_task() is wake_mark_queue() for a task row with this creation
- * time, which also lowers the queue's bound.  wake_mark_sweep() is for rows that
+ * time, which also lowers the queue's bound.  wake_mark_closed() may tell who
+ * waits how the run has ended (NULL: let them look), which is of use only if
+ * wake_is_awaited().  wake_mark_sweep() is for rows that
  * came from elsewhere, of which nobody told.  Whoever makes a task visible
  * again, by whatever means, calls it too.
  */
@@ -66,8 +77,9 @@ extern void wake_mark_queue(uint64 queue_id);
 extern void wake_mark_task(uint64 queue_id, int64 created_at);
 extern void wake_mark_due(TimestampTz due);
 extern void wake_mark_sweep(void);
-extern void wake_mark_closed(uint64 run_hash);
+extern void wake_mark_closed(uint64 run_hash, const WakeNote *note);
 extern void wake_mark_events(uint64 run_hash);
+extern bool wake_is_awaited(uint64 run_hash);
 
 /*
  * What the current transaction has marked so far: the next mark, from
@@ -104,7 +116,8 @@ extern void wake_spend(uint64 queue_id);
  * held while waiting.  wake_wait() returns false when the deadline has passed,
  * true when it is time to look.  An error gives a wake-up that was received
  * but not used to the next process.  Who does long work between two waits
- * asks whether the client is still there; wake_wait() does by itself.
+ * asks whether the client is still there; wake_wait() does by itself.  Who was
+ * woken for the end of a run may have been told how it ended: wake_note().
  *
  * Nobody tells when a task that others hold is free again.  Whoever has found
  * nothing else in its last "looks" looks waits by wake_wait_held(): that
@@ -113,6 +126,7 @@ extern void wake_spend(uint64 queue_id);
 extern void wake_register(WakeKind kind, uint64 channel);
 extern bool wake_wait(TimestampTz deadline, uint32 wait_event_info);
 extern bool wake_wait_held(int looks, TimestampTz deadline, uint32 wait_event_info);
+extern const WakeNote *wake_note(void);
 extern void wake_unregister(void);
 extern void wake_check_client(void);
 

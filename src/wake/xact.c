@@ -8,8 +8,8 @@
  * memory and sets latches.  After PREPARE nobody will tell us of the commit,
  * so the keeper sweeps often until no such transaction is left.
  *
- * A subtransaction that rolls back takes its claims and stops with it, but
- * leaves its marks: those cause a wake-up in vain.
+ * A subtransaction that rolls back takes its claims, stops and notes with it,
+ * but leaves its marks: those cause a wake-up in vain.
  *
  * The bound of a queue that all processes share knows nothing of tasks that a
  * transaction has made and not committed.  The transaction itself sees them,
@@ -36,6 +36,8 @@ typedef struct Mark
 	int64 created_at; /* of the oldest task, or NO_TIME */
 	int added;        /* tasks that came to the queue */
 	int taken;        /* and left it */
+	WakeNote *note;   /* of a run that was closed in "note_subid", or NULL */
+	SubTransactionId note_subid;
 } Mark;
 
 /* A claim of a queue: where its bound was when it began. */
@@ -225,9 +227,18 @@ wake_mark_handed(uint64 queue_id)
 
 /* wake_mark_closed -- at commit, wake all who wait for the end of a run. */
 void
-wake_mark_closed(uint64 run_hash)
+wake_mark_closed(uint64 run_hash, const WakeNote *note)
 {
-	add_mark(WAKE_CLOSED, run_hash, NO_TIME);
+	Mark *mark = add_mark(WAKE_CLOSED, run_hash, NO_TIME);
+
+	if (mark == NULL)
+		return;
+	mark->note = NULL;
+	if (note == NULL)
+		return;
+	mark->note_subid = GetCurrentSubTransactionId();
+	mark->note = MemoryContextAlloc(TopTransactionContext, sizeof(WakeNote));
+	memcpy(mark->note, note, offsetof(WakeNote, event) + note->size);
 }
 
 /* wake_mark_events -- at commit, wake all who wait for events of a run. */
@@ -398,9 +409,27 @@ undo_stops(SubTransactionId subid)
 		stops.count--;
 }
 
+/* What was rolled back is not how the run has ended. */
+static void
+undo_notes(SubTransactionId subid)
+{
+	Mark *items = marks.items;
+
+	for (int i = 0; i < marks.count; i++)
+	{
+		if (items[i].note_subid >= subid)
+			items[i].note = NULL;
+	}
+}
+
 static void
 wake_for(const Mark *mark)
 {
+	if (mark->note != NULL)
+	{
+		waiter_tell(MyDatabaseId, mark->channel, mark->note);
+		return;
+	}
 	if (mark->kind != WAKE_QUEUE)
 	{
 		waiter_wake(mark->kind, MyDatabaseId, mark->channel, PG_INT32_MAX);
@@ -479,6 +508,7 @@ on_subxact(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, 
 		return;
 	undo_claims(subid);
 	undo_stops(subid);
+	undo_notes(subid);
 }
 
 /* xact_register -- called once, before any process is forked. */
