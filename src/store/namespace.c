@@ -10,6 +10,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "core/decide.h"
@@ -17,6 +18,8 @@
 #include "nodes/makefuncs.h"
 #include "store/plan.h"
 #include "store/tuple.h"
+#include "store/watch.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
@@ -78,9 +81,9 @@ found_namespace(RowScan *scan)
 	return namespace;
 }
 
-/* store_find_namespace -- every call asks; NULL if there is none. */
-Namespace *
-store_find_namespace(const char *name)
+/* As it is in the table; NULL if there is none. */
+static Namespace *
+read_namespace(const char *name)
 {
 	ScanKeyData key;
 	RowScan		scan;
@@ -94,6 +97,73 @@ store_find_namespace(const char *name)
 	if (namespace != NULL)
 		return namespace;
 	return strcmp(name, DEFAULT_NAMESPACE) == 0 ? built_in_namespace() : NULL;
+}
+
+static Namespace *
+copy_namespace(const Namespace *namespace)
+{
+	Namespace  *copy = palloc(sizeof(Namespace));
+
+	*copy = *namespace;
+	copy->name = pstrdup(namespace->name);
+	if (namespace->info != NULL)
+		copy->info = DatumGetByteaPCopy(PointerGetDatum(namespace->info));
+	return copy;
+}
+
+/* Those that this process has asked for, of that version. */
+static MemoryContext cache = NULL;
+static List *cached = NIL;
+static uint64 cached_version = 0;
+
+static void
+forget_older(uint64 version)
+{
+	if (cache == NULL)
+		cache = AllocSetContextCreate(TopMemoryContext, "temporal namespaces",
+									  ALLOCSET_SMALL_SIZES);
+	if (version == cached_version)
+		return;
+	cached = NIL;
+	MemoryContextReset(cache);
+	cached_version = version;
+}
+
+static void
+keep(const Namespace *namespace)
+{
+	MemoryContext caller = MemoryContextSwitchTo(cache);
+
+	cached = lappend(cached, copy_namespace(namespace));
+	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * store_find_namespace -- the caller's copy; NULL if there is none.
+ *
+ * Every call asks, so those that exist are kept, but for a transaction whose
+ * snapshot may be older than what we heard.
+ */
+Namespace *
+store_find_namespace(const char *name)
+{
+	uint64		version = watch_version(WATCH_NAMESPACE);
+	Namespace  *namespace;
+	ListCell   *cell;
+
+	if (IsolationUsesXactSnapshot())
+		return read_namespace(name);
+	forget_older(version);
+	foreach(cell, cached)
+	{
+		namespace = lfirst(cell);
+		if (strcmp(namespace->name, name) == 0)
+			return copy_namespace(namespace);
+	}
+	namespace = read_namespace(name);
+	if (namespace != NULL && watch_version(WATCH_NAMESPACE) == version)
+		keep(namespace);
+	return namespace;
 }
 
 /* store_lock_namespace -- its row, locked for an update; NULL without one. */
@@ -136,6 +206,7 @@ store_insert_namespace(const Namespace *namespace)
 		TimestampTzGetDatum(namespace->created_at), PointerGetDatum(namespace->info)
 	};
 
+	watch_tell(WATCH_NAMESPACE);
 	return store_run(&insert, values, NULL) > 0;
 }
 
@@ -152,6 +223,7 @@ store_update_namespace(const Namespace *namespace)
 		Int64GetDatum(namespace->retention), PointerGetDatum(namespace->info)
 	};
 
+	watch_tell(WATCH_NAMESPACE);
 	store_run(&update, values, NULL);
 }
 
@@ -290,6 +362,9 @@ store_adopt(void)
 
 	store_run(&clear, NULL, NULL);
 	store_run(&insert, values, NULL);
+	/* What was restored came without a word. */
+	for (Watched table = 0; table < WATCHED_TABLES; table++)
+		watch_tell(table);
 }
 
 /* store_shard_count -- how many shards this database was installed with. */

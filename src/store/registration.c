@@ -7,57 +7,23 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "store/plan.h"
-#include "store/tuple.h"
+#include "store/watch.h"
 #include "utils/array.h"
-#include "utils/inval.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 
 #define REGISTRATION_COLUMNS \
 	"namespace_id, kind, name, task_queue, role_name::pg_catalog.text," \
 	" function_schema::pg_catalog.text, function_name::pg_catalog.text, argument_types," \
 	" transactional, direct_sql, options"
 
-/* How often a registration has changed, as far as this process has heard. */
-static uint64 version = 1;
-static Oid	watched = InvalidOid;
-
-static void
-on_change(Datum arg, Oid relation)
-{
-	if (relation == watched || !OidIsValid(relation))
-		version++;
-}
-
-static void
-on_role_change(Datum arg, int cache, uint32 hash)
-{
-	version++;
-}
-
 /*
  * store_registrations_version -- another one after each change of a
  * registration that this transaction can see.
- *
- * Whoever changes one tells all processes, as of a change of the table.
  */
 uint64
 store_registrations_version(void)
 {
-	Oid			relation = store_relation("registration");
-
-	if (!OidIsValid(watched))
-	{
-		CacheRegisterRelcacheCallback(on_change, (Datum) 0);
-		/* Who serves what depends on what a role is a member of. */
-		CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_role_change, (Datum) 0);
-		CacheRegisterSyscacheCallback(AUTHOID, on_role_change, (Datum) 0);
-	}
-	if (relation != watched)
-		version++;
-	watched = relation;
-	AcceptInvalidationMessages();
-	return version;
+	return watch_version(WATCH_REGISTRATION);
 }
 
 /*
@@ -88,7 +54,7 @@ forget_older(uint64 current)
 void
 store_tell_registrations(void)
 {
-	CacheInvalidateRelcacheByRelid(store_relation("registration"));
+	watch_tell(WATCH_REGISTRATION);
 }
 
 static List *
