@@ -92,17 +92,20 @@ report(void *arg)
 	task_unless_gone(report_body, arg);
 }
 
-/* Does a task whose taking is committed. */
+/* Does a task whose taking is committed.  What cancels a session still does then. */
 static void
 finish_apart(Loop *loop, Task *task)
 {
 	ErrorData  *error;
+	ErrorData  *cancel = NULL;
 	Apart		apart = {task, false};
 	Report		to = {task};
 
 	task_wait_for(task);
 	error = loop->transaction->attempt(do_apart, &apart);
 	to.error = error;
+	if (error != NULL && failure_class(error) == ERROR_ENDS && MyBackendType != B_BG_WORKER)
+		cancel = error;
 	if (error != NULL && apart.done && task->workflow != NULL)
 		step_note_failing_type(task->workflow->workflow_type->name);
 	if (error != NULL)
@@ -112,6 +115,8 @@ finish_apart(Loop *loop, Task *task)
 		ereport(LOG,
 				(errmsg("could not report the failure of a task of queue \"%s\": %s",
 						task->queue->name, error->message)));
+	if (cancel != NULL)
+		ReThrowError(cancel);
 }
 
 /* ---- batches ---- */

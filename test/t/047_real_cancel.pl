@@ -131,4 +131,27 @@ is(sql(q{SELECT string_agg(event_type, ' ' ORDER BY event_id) FROM temporal.hist
 sql(q{INSERT INTO app.hurry VALUES (1); CALL temporal.run()});
 is(sql(q{SELECT temporal.workflow_result('in a session')}), '"slept"', 'the workflow goes on');
 
+# Also what is done apart, after its taking is committed.
+sql(q{
+	CREATE FUNCTION app.elsewhere() RETURNS text LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM pg_sleep(CASE WHEN EXISTS (SELECT FROM app.hurry) THEN 0 ELSE 50 END);
+		RETURN 'slept';
+	END $$;
+	CREATE FUNCTION app.asks() RETURNS text LANGUAGE plpgsql AS $$
+	BEGIN
+		RETURN temporal.execute_activity('elsewhere', result => ''::text, initial_interval => '1 ms');
+	END $$;
+	SELECT temporal.register_activity('app.elsewhere', transactional => false), temporal.register_workflow('app.asks');
+	DELETE FROM app.hurry;
+	SELECT temporal.start_workflow('asks', workflow_id => 'apart')});
+{
+	my ($ret, $out, $err) = $node->psql('postgres', q{SET statement_timeout = '500ms'; CALL temporal.run('1 min', wait => true)});
+
+	like($err, qr/canceling statement due to statement timeout/, 'so it is in a task that is done apart');
+}
+sql(q{INSERT INTO app.hurry VALUES (1)});
+sql(q{CALL temporal.run('1 s', wait => true)}) until sql(q{SELECT status <> 'Running' FROM temporal.workflows WHERE workflow_id = 'apart'}) eq 't';
+is(sql(q{SELECT temporal.workflow_result('apart')}), '"slept"', 'which is tried again');
+
 done_testing();
