@@ -124,7 +124,8 @@ finish_apart(Loop *loop, Task *task)
 static bool
 is_full(const Batch *batch, int max_tasks, TimestampTz begun)
 {
-	return batch->apart != NULL || batch->contended || batch->done >= max_tasks ||
+	return batch->apart != NULL || batch->slow != NULL || batch->contended ||
+		batch->done >= max_tasks ||
 		MyProc->subxidStatus.count >= BATCH_SUBTRANSACTIONS ||
 		clock_wall_now() - begun >= BATCH_US;
 }

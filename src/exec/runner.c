@@ -96,9 +96,7 @@ static void
 put_off(Job *job)
 {
 	job->outcome = RUN_LATER;
-	job->batch->patient = false;
 	job->batch->slow = unconstify(TaskRow *, job->task.offer);
-	pass_over(job);
 }
 
 /* It is as if it had not been taken: not an attempt that has failed. */

@@ -165,4 +165,37 @@ for my $executors (1, 2)
 	run_beside($alone, $executors, sort keys %killers) if $soak || $executors > 1;
 }
 
+note 'a workflow task that has failed before, and another queue that never gets empty';
+
+# Beyond pass_timeout nothing is urgent; what is goes by the task queue.
+sql(q{ALTER SYSTEM SET temporal.executors = 1; ALTER SYSTEM SET temporal.extra_executors = 0;
+	ALTER SYSTEM SET temporal.pass_timeout = '60s'});
+$node->reload;
+sql(q{
+	CREATE TABLE app.done (n integer);
+	CREATE FUNCTION app.busy(n integer) RETURNS void LANGUAGE sql AS 'SELECT pg_sleep(0.01); INSERT INTO app.done VALUES (n)';
+	CREATE FUNCTION app.flood(n integer) RETURNS void LANGUAGE plpgsql AS $$
+	DECLARE
+		handles bigint[];
+	BEGIN
+		FOR i IN 1 .. n LOOP
+			handles := handles || temporal.start_activity('busy', i, schedule_to_close_timeout => '50 s');
+		END LOOP;
+		PERFORM temporal.await_all(handles);
+	END $$;
+	CREATE FUNCTION app.second() RETURNS integer LANGUAGE plpgsql AS $$
+	BEGIN
+		IF (temporal.workflow_info() ->> 'history_length')::integer < 4 THEN
+			PERFORM app.no_such_function();
+		END IF;
+		RETURN temporal.step('look', 'SELECT count(*) FROM app.done');
+	END $$;
+	SELECT temporal.register_activity('app.busy'), temporal.register_workflow('app.flood'), temporal.register_workflow('app.second');
+	SELECT temporal.start_workflow('flood', to_jsonb(500), workflow_id => 'flood')});
+$node->poll_query_until('postgres', 'SELECT count(*) > 10 FROM app.done') or die;
+sql(q{SELECT temporal.start_workflow('second', workflow_id => 'second')});
+my $done = sql(q{CALL temporal.await_result('second', '1 min')});
+note "beside $done of 500 activities";
+cmp_ok($done, '<', 350, 'waits for some, but not for all');
+
 done_testing();
