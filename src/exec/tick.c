@@ -128,15 +128,18 @@ run_absent(void)
 
 static const LoopTransaction run_transaction = {run_begin, run_commit, run_attempt, run_absent};
 
-/* One batch of timers, retries and effects. */
+/* One batch of timers, retries and effects; "memory" is for that. */
 static int
-run_due(int batch_size)
+run_due(MemoryContext memory, int batch_size)
 {
+	MemoryContext caller = MemoryContextSwitchTo(memory);
 	int			done;
 
+	MemoryContextReset(memory);
 	xact_begin_step();
 	done = service_tick_as_caller(batch_size);
 	xact_end_step();
+	MemoryContextSwitchTo(caller);
 	return done;
 }
 
@@ -152,6 +155,8 @@ temporal_run(PG_FUNCTION_ARGS)
 	int32		batch_size = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
 	bool		wait = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	bool		own = GetUserId() == GetSessionUserId();
+	MemoryContext due = AllocSetContextCreate(CurrentMemoryContext, "temporal run",
+											  ALLOCSET_DEFAULT_SIZES);
 	Loop		loop;
 
 	if (batch_size <= 0)
@@ -163,7 +168,7 @@ temporal_run(PG_FUNCTION_ARGS)
 	xact_begin_procedure(fcinfo, "temporal.run()");
 	for (;;)
 	{
-		int			done = run_due(batch_size);
+		int			done = run_due(due, batch_size);
 
 		CHECK_FOR_INTERRUPTS();
 		wake_check_client();

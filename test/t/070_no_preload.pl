@@ -124,6 +124,29 @@ is(sql(q{SELECT temporal.workflow_result('nurse')}), '"halfway"', 'and the next 
 is(sql(q{SELECT attributes #>> '{lastFailure,message}' FROM temporal.history('nurse') WHERE event_type = 'ActivityTaskStarted'}),
 	'activity function did not heartbeat in time', 'which is why it failed');
 
+note 'one call for many timers';
+
+sql(q{
+	CREATE TABLE weight (pid integer, bytes bigint, at bigserial);
+	CREATE FUNCTION weigh() RETURNS void LANGUAGE sql AS $$
+		INSERT INTO weight (pid, bytes) SELECT pg_backend_pid(), sum(used_bytes) FROM pg_backend_memory_contexts
+	$$;
+	CREATE FUNCTION nap() RETURNS void LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM temporal.sleep('1 ms');
+		PERFORM temporal.execute_activity('weigh');
+	END $$;
+	SELECT temporal.register_activity('weigh'), temporal.register_workflow('nap');
+	SELECT count(temporal.start_workflow('nap', workflow_id => 'nap' || g)) FROM generate_series(1, 400) g;
+	CALL temporal.run('1 min', batch_size => 1)});
+run_until(q{SELECT count(*) = 400 FROM weight}, 'all fire');
+cmp_ok(
+	sql(q{
+		SELECT (max(bytes) - min(bytes)) / count(*) FROM (
+			SELECT *, row_number() OVER (PARTITION BY pid ORDER BY at) AS place FROM weight) w
+		WHERE place > 50 GROUP BY pid ORDER BY count(*) DESC LIMIT 1}),
+	'<', 100, 'it keeps nothing of those that have fired');
+
 note 'the rest';
 
 sql(q{SELECT temporal.start_workflow('t', '0', 'claimed', 'shop')});
