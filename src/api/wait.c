@@ -160,6 +160,7 @@ temporal_execute_workflow(PG_FUNCTION_ARGS)
 	bool		created;
 	Jsonb	   *result;
 
+	xact_require_procedure(fcinfo, "temporal.execute_workflow()");
 	awaited.run_id = api_start_workflow(fcinfo, &awaited.execution, &created);
 	if (created)
 		wake_register(WAKE_CLOSED, ident_run_hash(&awaited.run_id));

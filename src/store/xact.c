@@ -15,18 +15,23 @@
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
-/* xact_begin_procedure -- an error unless the procedure may commit. */
 void
-xact_begin_procedure(FunctionCallInfo fcinfo, const char *name)
+xact_require_procedure(FunctionCallInfo fcinfo, const char *name)
 {
-	MemoryContext caller = CurrentMemoryContext;
-
 	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
 		castNode(CallContext, fcinfo->context)->atomic)
 		ereport(ERROR,
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
 				 errmsg("%s cannot run inside a transaction block", name),
 				 errhint("It commits on the way: end this transaction first.")));
+}
+
+void
+xact_begin_procedure(FunctionCallInfo fcinfo, const char *name)
+{
+	MemoryContext caller = CurrentMemoryContext;
+
+	xact_require_procedure(fcinfo, name);
 	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	SPI_commit();

@@ -14,7 +14,11 @@
  * snapshot of its own.  Between steps nothing is held, so it may wait there.
  * Steps are READ COMMITTED, so as not to fail for what others do; but one that
  * runs the user's code is what the session's default says.
+ *
+ * What a procedure does before it begins is part of the caller's transaction;
+ * xact_require_procedure() says before that, by an error, that it may not commit.
  */
+extern void xact_require_procedure(FunctionCallInfo fcinfo, const char *name);
 extern void xact_begin_procedure(FunctionCallInfo fcinfo, const char *name);
 extern void xact_end_procedure(void);
 extern void xact_begin_step(void);
