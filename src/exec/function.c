@@ -223,7 +223,7 @@ look_up(const Registration *registration)
 	return function;
 }
 
-/* How often something has changed that decides which function is found. */
+/* How often something has changed that decides what a name means. */
 static uint64 catalog_version = 1;
 
 static void
@@ -235,7 +235,7 @@ on_catalog_change(Datum arg, int cache, uint32 hash)
 static void
 watch_catalogs(void)
 {
-	static const int caches[] = {PROCOID, NAMESPACEOID, TYPEOID, AUTHOID};
+	static const int caches[] = {PROCOID, NAMESPACEOID, TYPEOID, AUTHOID, RELOID, OPEROID};
 	static bool watching = false;
 
 	for (size_t i = 0; i < lengthof(caches) && !watching; i++)
@@ -243,18 +243,23 @@ watch_catalogs(void)
 	watching = true;
 }
 
+uint64
+function_catalog_version(void)
+{
+	watch_catalogs();
+	return catalog_version;
+}
+
 Oid
 function_find(const Registration *registration)
 {
 	Registration *found = unconstify(Registration *, registration);
-	uint64		version;
+	uint64		version = function_catalog_version();
 
 	check_role(registration);
-	watch_catalogs();
-	if (registration->catalog_version == catalog_version)
+	if (registration->catalog_version == version)
 		return registration->function_oid;
 	/* What changes meanwhile is for the next time. */
-	version = catalog_version;
 	found->function_oid = look_up(registration);
 	found->catalog_version = version;
 	return found->function_oid;

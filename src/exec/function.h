@@ -19,6 +19,9 @@ extern void function_resolve(Registration *registration, const char *name);
  */
 extern Oid	function_find(const Registration *registration);
 
+/* Another one after each change that may have a name mean something else. */
+extern uint64 function_catalog_version(void);
+
 /* Calls it with a payload an argument; NULL for SQL NULL and void. */
 extern void function_use_search_path(const char *path);
 extern Jsonb *function_call(Oid function, const Pb__Payloads *input);

@@ -4,11 +4,13 @@
  *
  * A workflow type asks for the same few queries again and again.  Queries that
  * are made up on the way could be any number, so all are forgotten when there
- * are too many.
+ * are too many.  So they are when something was made or renamed: a plan follows
+ * what it has found, and not what a name would find now.
  */
 #include "postgres.h"
 
 #include "base/ident.h"
+#include "exec/function.h"
 #include "exec/pass.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -96,11 +98,15 @@ prepare(const Step *step)
 SPIPlanPtr
 step_plan(const Step *step)
 {
+	static uint64 kept_version = 0;
+	uint64		version = function_catalog_version();
 	KeptPlan   *kept;
 	SPIPlanPtr	plan;
 
-	if (plans != NULL && hash_get_num_entries(plans) >= MAX_PLANS)
+	if (plans != NULL &&
+		(version != kept_version || hash_get_num_entries(plans) >= MAX_PLANS))
 		forget_all();
+	kept_version = version;
 	kept = find_entry(step);
 	if (is_for(kept, step))
 		return kept->plan;

@@ -204,6 +204,12 @@ ALTER TABLE north.place ALTER name TYPE integer USING 7;
 SELECT is(t.launch('in_north', NULL, 'north again'), '"7"', 'as the table is now');
 DROP TABLE north.place;
 SELECT matches(t.launch('in_north', NULL, 'nowhere'), 'relation "place" does not exist', 'or is not any more');
+CREATE FUNCTION shop.in_either() RETURNS text LANGUAGE plpgsql SET search_path = north, south, pg_temp AS
+$$ BEGIN RETURN temporal.step('where', 'SELECT * FROM place') #>> '{}'; END $$;
+SELECT temporal.register_workflow('shop.in_either') \g /dev/null
+SELECT is(t.launch('in_either', NULL, 'either'), '"south"', 'the first that there is');
+CREATE TABLE north.place AS SELECT 'new' AS name;
+SELECT is(t.launch('in_either', NULL, 'either again'), '"new"', 'and now there is another one before it');
 
 \echo # what is wrong with a step
 
