@@ -48,12 +48,15 @@ is_urgent(const Pb__Duration *timeout)
 	return us > 0 && us < guc_pass_timeout * INT64CONST(1000);
 }
 
-/* What has a heartbeat timeout is meant to take long. */
+/*
+ * What has a heartbeat timeout is meant to take long.  Where a pass is not
+ * limited, nothing would end an activity in it.
+ */
 static bool
 fits(const Pass *pass, const Registration *registration,
 	 const Pb__ScheduleActivityTaskCommandAttributes *attributes)
 {
-	return pass->may_run && registration != NULL &&
+	return pass->may_run && registration != NULL && (!pass->limited || guc_pass_timeout > 0) &&
 		(registration->transactional || mock_find(registration->name) != NULL) &&
 		GetUserId() == GetSessionUserId() &&
 		strcmp(registration->role_name, GetUserNameFromId(GetUserId(), false)) == 0 &&

@@ -154,4 +154,21 @@ sql(q{INSERT INTO app.hurry VALUES (1)});
 sql(q{CALL temporal.run('1 s', wait => true)}) until sql(q{SELECT status <> 'Running' FROM temporal.workflows WHERE workflow_id = 'apart'}) eq 't';
 is(sql(q{SELECT temporal.workflow_result('apart')}), '"slept"', 'which is tried again');
 
+note 'start_to_close_timeout where nothing limits a pass';
+
+sql(q{
+	CREATE FUNCTION app.dawdle() RETURNS integer LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM pg_sleep(CASE WHEN (temporal.activity_info() ->> 'attempt')::integer > 1 THEN 0 ELSE 100 END);
+		RETURN temporal.activity_info() -> 'attempt';
+	END $$;
+	CREATE FUNCTION app.waits() RETURNS integer LANGUAGE plpgsql AS $$
+	BEGIN
+		RETURN temporal.execute_activity('dawdle', result => 0, start_to_close_timeout => '300 ms', initial_interval => '1 ms');
+	END $$;
+	SELECT temporal.register_activity('app.dawdle'), temporal.register_workflow('app.waits'), temporal.start_workflow('waits', workflow_id => 'waits')});
+$node->psql('postgres', q{SET temporal.pass_timeout = 0; SET statement_timeout = '20s'; CALL temporal.run('5 s', wait => true)});
+is(sql(q{SELECT status FROM temporal.workflows WHERE workflow_id = 'waits'}), 'Completed', 'an activity is timed out all the same');
+is(sql(q{SELECT attributes ->> 'attempt' FROM temporal.history('waits') WHERE event_type = 'ActivityTaskStarted'}), '2', 'and tried again');
+
 done_testing();
