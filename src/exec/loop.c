@@ -239,7 +239,7 @@ note_slow(Loop *loop, const Batch *batch)
 static int
 turn_batch(Loop *loop, int max_tasks)
 {
-	Batch		batch = {.timed = true};
+	Batch		batch = {.timed = true, .absent = loop->transaction->absent};
 	int			more;
 
 	/* One at a time: whoever is slow meanwhile is waited for. */

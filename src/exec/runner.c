@@ -61,6 +61,8 @@ do_job(void *arg)
 	job->outcome = RUN_NOTHING;
 	if (!task_take(&job->task))
 		return;
+	if (job->batch->absent != NULL)
+		job->batch->absent();
 	job->outcome = job->batch->timed && must_be_apart(&job->task) ? RUN_APART : RUN_DONE;
 	if (!job->batch->timed && has_outside_effects(&job->task))
 		ereport(ERROR,

@@ -20,6 +20,7 @@ typedef struct Batch
 {
 	bool		timed;			/* functions may take only so long */
 	bool		patient;		/* what takes longer than others do is put off */
+	void		(*absent) (void);	/* for whoever has taken a task; NULL: nothing */
 	int			done;
 	bool		held;			/* somebody holds a task that there was */
 	int64		pause;			/* until there is one, microseconds; 0: not known */

@@ -165,10 +165,35 @@ for my $executors (1, 2)
 	run_beside($alone, $executors, sort keys %killers) if $soak || $executors > 1;
 }
 
+note 'an executor that is idle, and one that is busy for long in a transaction with others';
+
+sql(q{ALTER SYSTEM SET temporal.executors = 2; ALTER SYSTEM SET temporal.extra_executors = 0; SELECT pg_reload_conf();
+	CREATE FUNCTION app.long() RETURNS void LANGUAGE plpgsql AS $$
+	BEGIN
+		IF (temporal.activity_info() ->> 'attempt')::integer = 1 THEN
+			RAISE EXCEPTION 'later';
+		END IF;
+		PERFORM pg_advisory_xact_lock(1);
+	END $$;
+	CREATE FUNCTION app.long_flow() RETURNS void LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM temporal.execute_activity('long', initial_interval => '1 s');
+	END $$;
+	CREATE FUNCTION app.quick() RETURNS text LANGUAGE sql AS $$ SELECT 'quick' $$;
+	SELECT temporal.register_activity('app.long'), temporal.register_workflow('app.long_flow'), temporal.register_workflow('app.quick')});
+my $holder = $node->background_psql('postgres');
+$holder->query_safe('SELECT pg_advisory_lock(1)');
+sql(q{SELECT temporal.start_workflow('long_flow', workflow_id => 'long')});
+# Both sleep until the second attempt is due, which wakes one of them.
+$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}) or die;
+sql(q{SELECT temporal.start_workflow('quick', workflow_id => 'quick')});
+is(sql(q{CALL temporal.await_result('quick', '10 s')}), '"quick"', 'the idle one is woken');
+$holder->quit;
+
 note 'a workflow task that has failed before, and another queue that never gets empty';
 
 # Beyond pass_timeout nothing is urgent; what is goes by the task queue.
-sql(q{ALTER SYSTEM SET temporal.executors = 1; ALTER SYSTEM SET temporal.extra_executors = 0;
+sql(q{ALTER SYSTEM SET temporal.executors = 1;
 	ALTER SYSTEM SET temporal.pass_timeout = '60s'});
 $node->reload;
 sql(q{
