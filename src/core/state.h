@@ -32,6 +32,7 @@ typedef struct PendingActivity
 	Pb__HistoryEvent *scheduled;
 	Pbi__ActivityState *state;
 	RowChange	change;
+	bool		taken;			/* its row is deleted already */
 } PendingActivity;
 
 typedef struct PendingTimer

@@ -47,20 +47,36 @@ find_run(ServiceCall *call, const RunKey *key, PendingActivity *activity, bool l
 	return target;
 }
 
+/* The attempt's number does not tell it: a reset begins again with 1. */
 static Target
-find_by_token(ServiceCall *call, const ProtobufCBinaryData *bytes, bool lock_run)
+require_attempt(Target target, const Pbi__TaskToken *token)
 {
-	RunKey		key;
-	Pbi__TaskToken *token = token_unpack(call, bytes, true, &key);
-	Target		target = find_run(call, &key, store_lock_activity(&key, token->scheduled_event_id),
-								  lock_run);
-
-	/* The attempt's number does not tell it: a reset begins again with 1. */
 	if (!target.activity->state->started ||
 		target.activity->state->started_time != token->started_time ||
 		strcmp(target.state->workflow_id, token->workflow_id) != 0)
 		activity_not_found();
 	return target;
+}
+
+static Target
+find_by_token(ServiceCall *call, const ProtobufCBinaryData *bytes, bool lock_run)
+{
+	RunKey		key;
+	Pbi__TaskToken *token = token_unpack(call, bytes, true, &key);
+	PendingActivity *activity = store_lock_activity(&key, token->scheduled_event_id);
+
+	return require_attempt(find_run(call, &key, activity, lock_run), token);
+}
+
+/* For an activity that ends now, unless there is an error. */
+static Target
+take_by_token(ServiceCall *call, const ProtobufCBinaryData *bytes)
+{
+	RunKey		key;
+	Pbi__TaskToken *token = token_unpack(call, bytes, true, &key);
+	PendingActivity *activity = store_take_activity(&key, token->scheduled_event_id);
+
+	return require_attempt(find_run(call, &key, activity, true), token);
 }
 
 static Target
@@ -216,7 +232,7 @@ service_respond_activity_task_completed(ServiceCall *call, const void *message)
 {
 	const Pb__RespondActivityTaskCompletedRequest *request = message;
 
-	complete(call, find_by_token(call, &request->task_token, true), request->result,
+	complete(call, take_by_token(call, &request->task_token), request->result,
 			 request->identity);
 	return proto_new(&pb__respond_activity_task_completed_response__descriptor);
 }
@@ -363,7 +379,7 @@ service_respond_activity_task_canceled(ServiceCall *call, const void *message)
 {
 	const Pb__RespondActivityTaskCanceledRequest *request = message;
 
-	cancel(call, find_by_token(call, &request->task_token, true), request->details,
+	cancel(call, take_by_token(call, &request->task_token), request->details,
 		   request->identity);
 	return proto_new(&pb__respond_activity_task_canceled_response__descriptor);
 }

@@ -156,6 +156,8 @@ write_activity(const Transition *transition, const PendingActivity *activity)
 {
 	const ExecutionState *state = transition->state;
 
+	if (activity->taken && activity->change != ROW_DELETED)
+		elog(ERROR, "activity goes on whose row was deleted");
 	if (activity->change == ROW_INSERTED)
 	{
 		Datum		values[] = {
@@ -169,7 +171,7 @@ write_activity(const Transition *transition, const PendingActivity *activity)
 	}
 	else if (activity->change == ROW_UPDATED)
 		store_update_activity(&state->key, activity);
-	else if (activity->change == ROW_DELETED)
+	else if (activity->change == ROW_DELETED && !activity->taken)
 		store_delete_activity(&state->key, activity->scheduled_event_id);
 	if (activity->change == ROW_UPDATED || activity->change == ROW_DELETED)
 		mark_stop(transition, activity);

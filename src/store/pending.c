@@ -60,14 +60,20 @@ activity_keys(ScanKey keys, const RunKey *key, int64 scheduled_event_id)
 	store_key_equal(&keys[2], 3, F_INT2EQ, Int16GetDatum(key->shard));
 }
 
+static bool
+is_row_of(const RunKey *key, RowScan *scan)
+{
+	return memcmp(DatumGetUUIDP(store_scan_value(scan, ACTIVITY_NAMESPACE_ID)),
+				  &key->namespace_id, UUID_LEN) == 0;
+}
+
 /* The activity that was found, unless it is of another namespace. */
 static PendingActivity *
 found_activity(const RunKey *key, RowScan *scan)
 {
 	PendingActivity *activity = NULL;
 
-	if (memcmp(DatumGetUUIDP(store_scan_value(scan, ACTIVITY_NAMESPACE_ID)), &key->namespace_id,
-			   UUID_LEN) == 0)
+	if (is_row_of(key, scan))
 	{
 		activity = palloc0(sizeof(PendingActivity));
 		activity->scheduled_event_id =
@@ -113,6 +119,31 @@ store_lock_activity(const RunKey *key, int64 scheduled_event_id)
 		return found_activity(key, &scan);
 	store_require_absent("pending_activity", keys, ACTIVITY_KEYS);
 	return NULL;
+}
+
+/*
+ * store_take_activity -- as store_lock_activity(), for one that ends now.
+ *
+ * Deletes its row at once: that locks it as well, and a lock is one more record
+ * in the log.  Whoever holds the row is waited for as usual.
+ */
+PendingActivity *
+store_take_activity(const RunKey *key, int64 scheduled_event_id)
+{
+	ScanKeyData keys[ACTIVITY_KEYS];
+	RowScan		scan;
+	PendingActivity *activity;
+
+	activity_keys(keys, key, scheduled_event_id);
+	store_scan_begin(&scan, "pending_activity", RowExclusiveLock, keys, ACTIVITY_KEYS);
+	if (store_scan_next(&scan) && is_row_of(key, &scan) && store_scan_take(&scan))
+	{
+		activity = found_activity(key, &scan);
+		activity->taken = true;
+		return activity;
+	}
+	store_scan_end(&scan);
+	return store_lock_activity(key, scheduled_event_id);
 }
 
 PendingActivity *

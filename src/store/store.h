@@ -125,6 +125,7 @@ extern List *store_closed_runs(const pg_uuid_t *namespace_id, TimestampTz from, 
 extern PendingActivity *store_load_activity(ExecutionState *state, int64 scheduled_event_id,
 											LockMode mode);
 extern PendingActivity *store_lock_activity(const RunKey *key, int64 scheduled_event_id);
+extern PendingActivity *store_take_activity(const RunKey *key, int64 scheduled_event_id);
 extern PendingActivity *store_lock_activity_id(const RunKey *key, const char *activity_id);
 extern List *store_lock_activities(const RunKey *key, List *scheduled_event_ids);
 extern void store_load_activities(ExecutionState *state);

@@ -359,6 +359,12 @@ scan_delete(RowScan *scan, bool wait)
 							  GetActiveSnapshot(), InvalidSnapshot, wait, &failure, false);
 }
 
+bool
+store_scan_take(RowScan *scan)
+{
+	return scan_delete(scan, false) == TM_Ok;
+}
+
 void
 store_withdraw(const char *table, ScanKey keys, int nkeys)
 {

@@ -103,6 +103,12 @@ extern Datum store_scan_value(RowScan *scan, int column);
 /* Deletes the row with this primary key, unless somebody else holds it. */
 extern void store_withdraw(const char *table, ScanKey keys, int nkeys);
 
+/*
+ * Deletes the row that the scan is at, which locks it as well; false if somebody
+ * else holds or has changed it.
+ */
+extern bool store_scan_take(RowScan *scan);
+
 /* Deletes the row with this primary key, which the caller has locked. */
 extern void store_delete(const char *table, ScanKey keys, int nkeys);
 
