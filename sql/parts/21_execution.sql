@@ -1,7 +1,7 @@
 -- Workflow executions: one row for who is current, one for what lists show,
 -- one hot row while a run is open.
 --
--- Columns are in the order that leaves no padding between them; the store
+-- Columns are in the order that leaves little padding between them; the store
 -- writes whole rows, in this order.
 
 CREATE TABLE temporal.current_execution (
@@ -17,20 +17,22 @@ COMMENT ON COLUMN temporal.current_execution.namespace_id IS 'Namespace';
 COMMENT ON COLUMN temporal.current_execution.workflow_id IS 'Workflow id';
 COMMENT ON COLUMN temporal.current_execution.run_id IS 'Latest run';
 
+-- What changes when a run closes comes first: the log has of an update what is
+-- before an end that stays.
 CREATE TABLE temporal.execution (
-	start_time timestamptz NOT NULL,
-	execution_time timestamptz NOT NULL,
 	close_time timestamptz,
 	history_size bigint,
 	history_length integer,
 	transition_count integer,
+	status smallint NOT NULL,
+	shard smallint,
+	start_time timestamptz NOT NULL,
+	execution_time timestamptz NOT NULL,
 	namespace_id uuid NOT NULL,
 	run_id uuid,
 	first_run_id uuid,
 	parent_run_id uuid,
 	root_run_id uuid,
-	shard smallint,
-	status smallint NOT NULL,
 	workflow_id text COLLATE "C",
 	workflow_type text COLLATE "C" NOT NULL,
 	task_queue text COLLATE "C" NOT NULL,
@@ -83,7 +85,7 @@ COMMENT ON COLUMN temporal.execution_state.info IS 'What never changes after the
 COMMENT ON COLUMN temporal.execution_state.state IS 'What changes: a protobuf RunState message';
 
 CREATE TABLE temporal.pending_activity (
-	scheduled_event_id bigint,
+	scheduled_event_id integer,
 	run_id uuid,
 	namespace_id uuid NOT NULL,
 	shard smallint,

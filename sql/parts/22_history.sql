@@ -3,7 +3,7 @@
 CREATE TABLE temporal.history (
 	run_id uuid,
 	namespace_id uuid NOT NULL,
-	first_event_id bigint,
+	first_event_id integer,
 	event_count integer NOT NULL,
 	shard smallint,
 	events bytea NOT NULL,

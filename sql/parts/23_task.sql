@@ -3,9 +3,8 @@
 
 CREATE TABLE temporal.task (
 	queue_id bigint,
-	pass bigint,
 	created_at timestamptz,
-	event_id bigint,
+	event_id integer,
 	run_id uuid,
 	namespace_id uuid NOT NULL,
 	stamp integer NOT NULL,
@@ -13,7 +12,7 @@ CREATE TABLE temporal.task (
 	priority smallint,
 	kind smallint NOT NULL,
 	queue text COLLATE "C" NOT NULL,
-	PRIMARY KEY (queue_id, shard, priority, pass, created_at, run_id, event_id)
+	PRIMARY KEY (queue_id, shard, priority, created_at, run_id, event_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500,
 		autovacuum_vacuum_cost_delay = 0,
 		-- Claims do not wait for the lock that shortening the table takes.
@@ -22,7 +21,6 @@ COMMENT ON TABLE temporal.task IS 'Workflow and activity tasks waiting for a wor
 COMMENT ON COLUMN temporal.task.shard IS 'Shard of the workflow id';
 COMMENT ON COLUMN temporal.task.queue_id IS 'Hash of namespace, kind and queue name';
 COMMENT ON COLUMN temporal.task.priority IS 'Priority key, 1 is served first';
-COMMENT ON COLUMN temporal.task.pass IS 'Virtual time that makes keys of one queue share it fairly';
 COMMENT ON COLUMN temporal.task.created_at IS 'When it became ready';
 COMMENT ON COLUMN temporal.task.run_id IS 'Run id';
 COMMENT ON COLUMN temporal.task.event_id IS 'Event that scheduled it';

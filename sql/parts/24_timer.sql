@@ -2,7 +2,7 @@
 
 CREATE TABLE temporal.timer (
 	fire_at timestamptz,
-	event_id bigint,
+	event_id integer,
 	run_id uuid,
 	namespace_id uuid NOT NULL,
 	failures integer NOT NULL DEFAULT 0,

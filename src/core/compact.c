@@ -97,6 +97,15 @@ core_compact_task(const Pbi__RunInfo *info, const Pbi__RunState *run)
 		task->sticky_queue = "";
 		task->sticky = true;
 	}
+	if (task->attempt == 1)
+		task->attempt = 0;
+	if (task->timeout == info->task_timeout)
+		task->timeout = 0;
+	if (task->original_scheduled_time == task->scheduled_time)
+		task->original_scheduled_time = 0;
+	if (task->started_event_id != 0)
+		task->started_time -= task->scheduled_time;
+	task->scheduled_time -= info->start_time;
 	return task;
 }
 
@@ -113,6 +122,15 @@ core_expand_task(const Pbi__RunInfo *info, Pbi__RunState *run)
 	task->sticky = false;
 	if (task->queue[0] == '\0')
 		task->queue = usual_queue(info, task);
+	if (task->attempt == 0)
+		task->attempt = 1;
+	if (task->timeout == 0)
+		task->timeout = info->task_timeout;
+	task->scheduled_time += info->start_time;
+	if (task->started_event_id != 0)
+		task->started_time += task->scheduled_time;
+	if (task->original_scheduled_time == 0)
+		task->original_scheduled_time = task->scheduled_time;
 	expand_request_id(&task->request_id, &task->request_uuid);
 }
 
@@ -153,6 +171,14 @@ core_compact_activity(const PendingActivity *activity)
 
 	*state = *activity->state;
 	compact_request_id(&state->request_id, &state->request_uuid);
+	if (state->attempt == 1)
+		state->attempt = 0;
+	if (state->started)
+		state->started_time -= state->scheduled_time;
+	if (state->scheduled_time == state->first_scheduled_time)
+		state->scheduled_time = 0;
+	if (state->first_scheduled_time == proto_timestamp_us(activity->scheduled->event_time))
+		state->first_scheduled_time = 0;
 	if (!is_as_scheduled(activity->scheduled->activity_task_scheduled_event_attributes, state))
 		return state;
 	state->as_scheduled = true;
@@ -169,6 +195,14 @@ void
 core_expand_activity(const Pb__HistoryEvent *scheduled, Pbi__ActivityState *state)
 {
 	expand_request_id(&state->request_id, &state->request_uuid);
+	if (state->attempt == 0)
+		state->attempt = 1;
+	if (state->first_scheduled_time == 0)
+		state->first_scheduled_time = proto_timestamp_us(scheduled->event_time);
+	if (state->scheduled_time == 0)
+		state->scheduled_time = state->first_scheduled_time;
+	if (state->started)
+		state->started_time += state->scheduled_time;
 	if (state->as_scheduled)
 		core_scheduled_options(scheduled, state);
 	state->as_scheduled = false;

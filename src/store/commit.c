@@ -44,7 +44,8 @@ write_history(const Transition *transition)
 		const RunKey *key = &transition->state->key;
 		Datum		values[] = {
 			uuid_datum(&key->run_id), uuid_datum(&key->namespace_id),
-			Int64GetDatum(history.events[0]->event_id), Int32GetDatum((int32) history.n_events),
+			Int32GetDatum((int32) history.events[0]->event_id),
+			Int32GetDatum((int32) history.n_events),
 			Int16GetDatum(key->shard), message_datum(&history)
 		};
 
@@ -159,9 +160,11 @@ write_activity(const Transition *transition, const PendingActivity *activity)
 	if (activity->taken && activity->change != ROW_DELETED)
 		elog(ERROR, "activity goes on whose row was deleted");
 	if (activity->change == ROW_INSERTED)
+	if (activity->taken && activity->change != ROW_DELETED)
+		elog(ERROR, "activity goes on whose row was deleted");
 	{
 		Datum		values[] = {
-			Int64GetDatum(activity->scheduled_event_id), uuid_datum(&state->key.run_id),
+			Int32GetDatum((int32) activity->scheduled_event_id), uuid_datum(&state->key.run_id),
 			uuid_datum(&state->key.namespace_id), Int16GetDatum(state->key.shard),
 			text_datum(activity->activity_id), message_datum(activity->scheduled),
 			message_datum(core_compact_activity(activity))
@@ -278,11 +281,11 @@ write_pending(const Transition *transition)
 /* Some columns of "execution". */
 enum
 {
-	EXECUTION_CLOSE_TIME = 3,
+	EXECUTION_CLOSE_TIME = 1,
 	EXECUTION_HISTORY_SIZE,
 	EXECUTION_HISTORY_LENGTH,
 	EXECUTION_TRANSITION_COUNT,
-	EXECUTION_STATUS = 13,
+	EXECUTION_STATUS,
 	EXECUTION_COLUMNS = 20
 };
 
@@ -303,19 +306,19 @@ insert_visibility(const Transition *transition)
 {
 	const ExecutionState *state = transition->state;
 	const Pbi__RunInfo *info = state->info;
-	bool		nulls[EXECUTION_COLUMNS] = {[2] = true, true, true, true, [9] = true, [16] = true};
+	bool		nulls[EXECUTION_COLUMNS] = {true, true, true, true, [11] = true, [16] = true};
 	Datum		values[EXECUTION_COLUMNS] = {
+		[4] = Int16GetDatum(STATUS(RUNNING)), Int16GetDatum(state->key.shard),
 		TimestampTzGetDatum(info->start_time), TimestampTzGetDatum(info->execution_time),
-		[6] = uuid_datum(&state->key.namespace_id), uuid_datum(&state->key.run_id),
-		other_run(state, info->first_run_id, &nulls[8]),
-		[10] = other_run(state, info->root_run_id, &nulls[10]),
-		Int16GetDatum(state->key.shard), Int16GetDatum(STATUS(RUNNING)),
+		uuid_datum(&state->key.namespace_id), uuid_datum(&state->key.run_id),
+		other_run(state, info->first_run_id, &nulls[10]),
+		[12] = other_run(state, info->root_run_id, &nulls[12]),
 		text_datum(state->workflow_id), text_datum(info->workflow_type),
 		text_datum(info->task_queue),
 		[17] = text_datum(info->root_workflow_id)
 	};
 
-	nulls[17] = nulls[10];
+	nulls[17] = nulls[12];
 	nulls[18] = transition->memo == NIL;
 	if (!nulls[18])
 		values[18] = message_datum(core_merge_memo(NULL, transition->memo));
@@ -408,7 +411,7 @@ write_tasks(const Transition *transition)
 	{
 		TaskOp	   *task = lfirst(cell);
 		uint64		queue_id = ident_queue(&key->namespace_id, task->kind, task->queue);
-		TaskRow		row = {*key, task->event_id, task->stamp, task->priority, 0, task->created_at,
+		TaskRow		row = {*key, task->event_id, task->stamp, task->priority, task->created_at,
 		task->queue, queue_id};
 
 		if (task->op == OP_ADD)
@@ -490,7 +493,7 @@ clear_pending(Transition *transition)
 
 		for (uint64 i = 0; i < n; i++)
 		{
-			PendingActivity activity = {.scheduled_event_id = store_int64(i, 1)};
+			PendingActivity activity = {.scheduled_event_id = store_int32(i, 1)};
 
 			activity.state = store_message(i, 2, &pbi__activity_state__descriptor);
 			core_expand_activity(store_message(i, 3, &pb__history_event__descriptor),

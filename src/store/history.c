@@ -29,8 +29,8 @@ static void
 history_keys(ScanKey keys, const RunKey *key, int64 from, int64 to)
 {
 	store_key_equal(&keys[0], 1, F_UUID_EQ, uuid_datum(&key->run_id));
-	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(from));
-	ScanKeyInit(&keys[2], 2, BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(to));
+	store_key_event(&keys[1], 2, BTGreaterEqualStrategyNumber, F_INT48GE, from);
+	store_key_event(&keys[2], 2, BTLessEqualStrategyNumber, F_INT48LE, to);
 	store_key_equal(&keys[3], 3, F_INT2EQ, Int16GetDatum(key->shard));
 }
 
@@ -45,7 +45,7 @@ next_batch(RowScan *scan, const RunKey *key, bool reverse)
 			   UUID_LEN) != 0)
 		return NULL;
 	batch = palloc(sizeof(HistoryBatch));
-	batch->first_event_id = DatumGetInt64(store_scan_value(scan, HISTORY_FIRST_EVENT_ID));
+	batch->first_event_id = DatumGetInt32(store_scan_value(scan, HISTORY_FIRST_EVENT_ID));
 	batch->event_count = DatumGetInt32(store_scan_value(scan, HISTORY_EVENT_COUNT));
 	batch->events = DatumGetByteaPCopy(store_scan_value(scan, HISTORY_EVENTS));
 	return batch;
@@ -60,7 +60,7 @@ batch_of_event(RowScan *scan, const RunKey *key, int64 from)
 	history_keys(keys, key, 0, from);
 	store_scan_again(scan, keys, HISTORY_KEYS);
 	return store_scan_previous_any(scan) ?
-		DatumGetInt64(store_scan_value(scan, HISTORY_FIRST_EVENT_ID)) : 0;
+		DatumGetInt32(store_scan_value(scan, HISTORY_FIRST_EVENT_ID)) : 0;
 }
 
 /*

@@ -28,7 +28,7 @@ activity_row(uint64 row)
 {
 	PendingActivity *activity = palloc0(sizeof(PendingActivity));
 
-	activity->scheduled_event_id = store_int64(row, 1);
+	activity->scheduled_event_id = store_int32(row, 1);
 	activity->activity_id = store_text(row, 2);
 	activity->scheduled = store_message(row, 3, &pb__history_event__descriptor);
 	activity->state = store_message(row, 4, &pbi__activity_state__descriptor);
@@ -56,7 +56,7 @@ static void
 activity_keys(ScanKey keys, const RunKey *key, int64 scheduled_event_id)
 {
 	store_key_equal(&keys[0], 1, F_UUID_EQ, uuid_datum(&key->run_id));
-	store_key_equal(&keys[1], 2, F_INT8EQ, Int64GetDatum(scheduled_event_id));
+	store_key_event(&keys[1], 2, BTEqualStrategyNumber, F_INT48EQ, scheduled_event_id);
 	store_key_equal(&keys[2], 3, F_INT2EQ, Int16GetDatum(key->shard));
 }
 
@@ -77,7 +77,7 @@ found_activity(const RunKey *key, RowScan *scan)
 	{
 		activity = palloc0(sizeof(PendingActivity));
 		activity->scheduled_event_id =
-			DatumGetInt64(store_scan_value(scan, ACTIVITY_SCHEDULED_EVENT_ID));
+			DatumGetInt32(store_scan_value(scan, ACTIVITY_SCHEDULED_EVENT_ID));
 		activity->activity_id = TextDatumGetCString(store_scan_value(scan, ACTIVITY_ID));
 		activity->scheduled = store_unpack(&pb__history_event__descriptor,
 										   DatumGetByteaPP(store_scan_value(scan, ACTIVITY_SCHEDULED)));
@@ -261,7 +261,7 @@ store_load_named(ExecutionState *state, List *activity_ids, List *timer_ids)
 		uint64		n = store_run(&by_id, values, NULL);
 
 		for (uint64 i = 0; i < n; i++)
-			if (state_find_activity(state, store_int64(i, 1)) == NULL)
+			if (state_find_activity(state, store_int32(i, 1)) == NULL)
 				state_add_activity(state, activity_row(i));
 	}
 	if (timer_ids != NIL && state->run->timer_count > 0)

@@ -158,7 +158,6 @@ typedef struct TaskRow
 	int64		event_id;
 	int32		stamp;
 	int			priority;
-	int64		pass;
 	TimestampTz created_at;
 	const char *queue;
 	uint64		queue_id;

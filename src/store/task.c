@@ -17,7 +17,6 @@
 enum
 {
 	TASK_QUEUE_ID = 1,
-	TASK_PASS,
 	TASK_CREATED_AT,
 	TASK_EVENT_ID,
 	TASK_RUN_ID,
@@ -30,8 +29,8 @@ enum
 	TASK_COLUMNS = TASK_QUEUE
 };
 
-/* Of the columns of its key: queue, shard, priority, pass, time, run, event. */
-#define TASK_KEYS 7
+/* Of the columns of its key: queue, shard, priority, time, run, event. */
+#define TASK_KEYS 6
 
 /* Priorities are numbered from 1. */
 #define LAST_PRIORITY 5
@@ -41,9 +40,9 @@ void
 store_insert_task(const TaskRow *task, int kind)
 {
 	Datum		values[] = {
-		Int64GetDatum((int64) task->queue_id), Int64GetDatum(task->pass),
-		TimestampTzGetDatum(task->created_at), Int64GetDatum(task->event_id),
-		uuid_datum(&task->key.run_id), uuid_datum(&task->key.namespace_id),
+		Int64GetDatum((int64) task->queue_id), TimestampTzGetDatum(task->created_at),
+		Int32GetDatum((int32) task->event_id), uuid_datum(&task->key.run_id),
+		uuid_datum(&task->key.namespace_id),
 		Int32GetDatum(task->stamp), Int16GetDatum(task->key.shard),
 		Int16GetDatum(task->priority), Int16GetDatum(kind), text_datum(task->queue)
 	};
@@ -59,17 +58,16 @@ task_row(RowScan *scan, const RunKey *key, uint64 queue_id)
 
 	task->key = *key;
 	task->key.run_id = *DatumGetUUIDP(store_scan_value(scan, TASK_RUN_ID));
-	task->event_id = DatumGetInt64(store_scan_value(scan, TASK_EVENT_ID));
+	task->event_id = DatumGetInt32(store_scan_value(scan, TASK_EVENT_ID));
 	task->stamp = DatumGetInt32(store_scan_value(scan, TASK_STAMP));
 	task->priority = DatumGetInt16(store_scan_value(scan, TASK_PRIORITY));
-	task->pass = DatumGetInt64(store_scan_value(scan, TASK_PASS));
 	task->created_at = DatumGetTimestampTz(store_scan_value(scan, TASK_CREATED_AT));
 	task->queue = TextDatumGetCString(store_scan_value(scan, TASK_QUEUE));
 	task->queue_id = queue_id;
 	return task;
 }
 
-#define PEEK_KEYS 5
+#define PEEK_KEYS 4
 
 /* Offers of a queue of one shard and priority, since "not_before". */
 static void
@@ -78,8 +76,7 @@ peek_keys(ScanKey keys, int shard, uint64 queue_id, int priority, TimestampTz no
 	store_key_equal(&keys[0], 1, F_INT8EQ, Int64GetDatum((int64) queue_id));
 	store_key_equal(&keys[1], 2, F_INT2EQ, Int16GetDatum(shard));
 	store_key_equal(&keys[2], 3, F_INT2EQ, Int16GetDatum(priority));
-	store_key_equal(&keys[3], 4, F_INT8EQ, Int64GetDatum(0));
-	ScanKeyInit(&keys[4], 5, BTGreaterEqualStrategyNumber, F_TIMESTAMPTZ_GE,
+	ScanKeyInit(&keys[3], 4, BTGreaterEqualStrategyNumber, F_TIMESTAMPTZ_GE,
 				TimestampTzGetDatum(not_before));
 }
 
@@ -141,10 +138,9 @@ store_drop_task(const TaskRow *task)
 	store_key_equal(&keys[0], 1, F_INT8EQ, Int64GetDatum((int64) task->queue_id));
 	store_key_equal(&keys[1], 2, F_INT2EQ, Int16GetDatum(task->key.shard));
 	store_key_equal(&keys[2], 3, F_INT2EQ, Int16GetDatum(task->priority));
-	store_key_equal(&keys[3], 4, F_INT8EQ, Int64GetDatum(task->pass));
-	store_key_equal(&keys[4], 5, F_TIMESTAMPTZ_EQ, TimestampTzGetDatum(task->created_at));
-	store_key_equal(&keys[5], 6, F_UUID_EQ, uuid_datum(&task->key.run_id));
-	store_key_equal(&keys[6], 7, F_INT8EQ, Int64GetDatum(task->event_id));
+	store_key_equal(&keys[3], 4, F_TIMESTAMPTZ_EQ, TimestampTzGetDatum(task->created_at));
+	store_key_equal(&keys[4], 5, F_UUID_EQ, uuid_datum(&task->key.run_id));
+	store_key_event(&keys[5], 6, BTEqualStrategyNumber, F_INT48EQ, task->event_id);
 	store_withdraw("task", keys, lengthof(keys));
 }
 

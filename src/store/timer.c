@@ -63,7 +63,7 @@ store_due_timers(TimestampTz from, TimestampTz now, int limit, const List *names
 			timer->fire_at = store_time(i, 1);
 			timer->key.run_id = store_uuid(i, 2);
 			timer->kind = store_int16(i, 3);
-			timer->event_id = store_int64(i, 4);
+			timer->event_id = store_int32(i, 4);
 			timer->key.namespace_id = store_uuid(i, 5);
 			timer->failures = store_int32(i, 6);
 			timer->key.shard = store_int16(i, 7);
@@ -110,7 +110,7 @@ store_due_siblings(const TimerRow *timer, TimestampTz now)
 
 		*sibling = *timer;
 		sibling->fire_at = store_time(i, 1);
-		sibling->event_id = store_int64(i, 2);
+		sibling->event_id = store_int32(i, 2);
 		timers = lappend(timers, sibling);
 	}
 	return timers;
@@ -155,7 +155,7 @@ timer_keys(ScanKey keys, const TimerRow *timer)
 	store_key_equal(&keys[1], 2, F_TIMESTAMPTZ_EQ, TimestampTzGetDatum(timer->fire_at));
 	store_key_equal(&keys[2], 3, F_UUID_EQ, uuid_datum(&timer->key.run_id));
 	store_key_equal(&keys[3], 4, F_INT2EQ, Int16GetDatum(timer->kind));
-	store_key_equal(&keys[4], 5, F_INT8EQ, Int64GetDatum(timer->event_id));
+	store_key_event(&keys[4], 5, BTEqualStrategyNumber, F_INT48EQ, timer->event_id);
 }
 
 /* store_withdraw_timer -- drops a row unless it is about to fire. */
@@ -188,7 +188,7 @@ store_insert_timer(const TimerRow *timer)
 		row.fire_at++;
 	{
 		Datum		values[TIMER_COLUMNS] = {
-			TimestampTzGetDatum(row.fire_at), Int64GetDatum(row.event_id),
+			TimestampTzGetDatum(row.fire_at), Int32GetDatum((int32) row.event_id),
 			uuid_datum(&row.key.run_id), uuid_datum(&row.key.namespace_id), Int32GetDatum(0),
 			Int16GetDatum(row.key.shard), Int16GetDatum(row.kind)
 		};

@@ -125,4 +125,16 @@ store_key_equal(ScanKey key, int number, RegProcedure equal, Datum value)
 	ScanKeyInit(key, (AttrNumber) number, BTEqualStrategyNumber, equal, value);
 }
 
+/*
+ * Ids of events are stored in four bytes, as no history can be longer; those
+ * that are looked for may be anything.  "compare" is of int4 and int8.
+ */
+static inline void
+store_key_event(ScanKey key, int number, StrategyNumber strategy, RegProcedure compare,
+				int64 event_id)
+{
+	ScanKeyEntryInitialize(key, 0, (AttrNumber) number, strategy, INT8OID, InvalidOid, compare,
+						   Int64GetDatum(event_id));
+}
+
 #endif							/* TEMPORAL_STORE_TUPLE_H */
