@@ -160,8 +160,6 @@ write_activity(const Transition *transition, const PendingActivity *activity)
 	if (activity->taken && activity->change != ROW_DELETED)
 		elog(ERROR, "activity goes on whose row was deleted");
 	if (activity->change == ROW_INSERTED)
-	if (activity->taken && activity->change != ROW_DELETED)
-		elog(ERROR, "activity goes on whose row was deleted");
 	{
 		Datum		values[] = {
 			Int32GetDatum((int32) activity->scheduled_event_id), uuid_datum(&state->key.run_id),
