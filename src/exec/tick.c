@@ -22,6 +22,8 @@ PG_FUNCTION_INFO_V1(temporal_run);
 
 /* How often run() looks for what has become due. */
 #define LOOK_INTERVAL USECS_PER_SEC
+/* What may be taken that soon is waited for. */
+#define SHORT_PAUSE (100 * 1000)
 
 static void
 check_idle(const char *name)
@@ -143,6 +145,15 @@ run_due(MemoryContext memory, int batch_size)
 	return done;
 }
 
+/* How long to wait before looking again; 0: not at all. */
+static int64
+rest(const Loop *loop, bool wait)
+{
+	if (loop->pause > 0 && loop->pause <= SHORT_PAUSE)
+		return loop->pause;
+	return wait ? LOOK_INTERVAL : 0;
+}
+
 /*
  * temporal.run(max_time interval, batch_size integer, wait boolean)
  *
@@ -174,10 +185,10 @@ temporal_run(PG_FUNCTION_ARGS)
 		wake_check_client();
 		if (own)
 			done += loop_turn(&loop, batch_size);
-		if ((done == 0 && !wait) || clock_now() >= deadline)
+		if ((done == 0 && rest(&loop, wait) == 0) || clock_now() >= deadline)
 			break;
 		if (done == 0)
-			wake_wait(Min(deadline, clock_now() + LOOK_INTERVAL),
+			wake_wait(Min(deadline, clock_now() + rest(&loop, wait)),
 					  wait_event(WAIT_EVENT_KEEPER_MAIN));
 	}
 	xact_end_procedure();

@@ -147,6 +147,23 @@ cmp_ok(
 		WHERE place > 50 GROUP BY pid ORDER BY count(*) DESC LIMIT 1}),
 	'<', 100, 'it keeps nothing of those that have fired');
 
+note 'a run with many activities elsewhere';
+
+sql(q{
+	CREATE FUNCTION crowd() RETURNS text LANGUAGE plpgsql AS $$
+	BEGIN
+		FOR i IN 1 .. 1000 LOOP
+			PERFORM temporal.start_activity('act', task_queue => 'elsewhere');
+		END LOOP;
+		RETURN temporal.await_signal('go', result => ''::text);
+	END $$;
+	SELECT temporal.register_workflow('crowd');
+	SELECT temporal.start_workflow('crowd', workflow_id => 'crowd');
+	CALL temporal.run('10 s');
+	SELECT temporal.signal_workflow('crowd', 'go', '"gone"');
+	CALL temporal.run('10 s');});
+is(sql(q{SELECT status FROM temporal.workflows WHERE workflow_id = 'crowd'}), 'Completed', 'what waits for more of them is done, too');
+
 note 'the rest';
 
 sql(q{SELECT temporal.start_workflow('t', '0', 'claimed', 'shop')});
