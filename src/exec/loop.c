@@ -175,9 +175,11 @@ static int
 turn_apart(Loop *loop)
 {
 	int			n = list_length(loop->queues);
+	const char *role = loop->role;
 	Task		task = {0};
 	bool		taken = false;
 
+	loop->role = NULL;			/* after an error look again which those are */
 	for (int i = 0; i < n && !taken; i++)
 	{
 		memset(&task, 0, sizeof(task));
@@ -187,6 +189,7 @@ turn_apart(Loop *loop)
 		taken = task_take(&task);
 		loop->held |= task.held;
 	}
+	loop->role = role;
 	loop->apart = taken ? loop->apart - 1 : 0;
 	if (taken)
 		be_absent(loop);

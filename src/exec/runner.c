@@ -115,7 +115,8 @@ put_back(Job *job, const ErrorData *error)
 			 errdetail_log("Its functions belong to role \"%s\" in database \"%s\".",
 						   job->task.identity, get_database_name(MyDatabaseId))));
 	job->outcome = RUN_LATER;
-	job->batch->denied |= error->sqlerrcode == ERRCODE_TEMPORAL_PERMISSION_DENIED;
+	job->batch->denied |= error->sqlerrcode == ERRCODE_TEMPORAL_PERMISSION_DENIED ||
+		error->sqlerrcode == ERRCODE_TEMPORAL_FAILED_PRECONDITION;
 	/* What is wrong with it will be so the next time: in the end it is done apart. */
 	if (failure_class(error) != ERROR_AGAIN &&
 		(job->task.workflow != NULL || job->task.activity != NULL))

@@ -25,7 +25,7 @@ typedef struct Batch
 	bool		held;			/* somebody holds a task that there was */
 	int64		pause;			/* until there is one, microseconds; 0: not known */
 	bool		contended;		/* its locks are in the way of a task, or of others */
-	bool		denied;			/* the role may not serve a queue any more */
+	bool		denied;			/* a queue may not be served any more */
 	bool		collided;		/* a task cannot be done, though nothing was in its way */
 	List	   *passed_over;	/* of TaskRow: those that were put back or off */
 	TaskRow    *slow;			/* was put off; NULL: none */

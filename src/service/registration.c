@@ -165,10 +165,12 @@ service_workflow_queue(const char *namespace_name, const char *workflow_type)
 	return request.registration != NULL ? request.registration->task_queue : DEFAULT_QUEUE;
 }
 
-/* Rights may have been taken away since its functions were registered. */
+/* Rights, or the namespace, may have been taken away since its functions were registered. */
 static bool
 may_serve(ServiceCall *call, const Namespace *namespace, const ServedQueue *queue)
 {
+	if (namespace == NULL || namespace->state == PB__NAMESPACE_STATE__NAMESPACE_STATE_DELETED)
+		return false;
 	call->namespace = unconstify(Namespace *, namespace);
 	return service_allowed(call, RIGHT_WORKER, queue->task_queue);
 }
@@ -185,7 +187,7 @@ served_body(ServiceCall *call, void *arg)
 		const Namespace *namespace = store_find_namespace_id(&row->namespace_id);
 		ServiceQueue *queue = palloc(sizeof(ServiceQueue));
 
-		if (namespace == NULL || !may_serve(call, namespace, row))
+		if (!may_serve(call, namespace, row))
 			continue;
 		queue->namespace_name = namespace->name;
 		queue->kind = row->kind;
@@ -249,7 +251,7 @@ roles_body(ServiceCall *call, void *arg)
 		FunctionRole *entry;
 
 		call->caller = role;
-		if (!OidIsValid(role) || namespace == NULL || !may_serve(call, namespace, row))
+		if (!OidIsValid(role) || !may_serve(call, namespace, row))
 			continue;
 		entry = role_entry(roles, role);
 		entry->queues = ident_hash(entry->queues, &queue_id, sizeof(queue_id));

@@ -1,4 +1,5 @@
-# Roles whose rights were taken away have tasks, and nobody tries to do them.
+# Roles whose rights or namespaces were taken away have tasks, and nobody tries to
+# do them.
 
 use strict;
 use warnings;
@@ -64,5 +65,23 @@ unlike(slurp_file($node->logfile, $offset), qr/put back/, 'no task of the others
 
 sql("SELECT temporal.grant_usage('$_', 'default', 'worker')") for @revoked;
 is(outcome($_), '"\"on\""', "$_ goes on when it has the right again") for @revoked;
+
+sql(q{ALTER SYSTEM SET temporal.executors = 6; SELECT pg_reload_conf();
+	CREATE ROLE r5 LOGIN;
+	SELECT temporal.rpc('RegisterNamespace', '{"namespace": "short", "workflow_execution_retention_period": "86400s"}');
+	SELECT temporal.grant_usage('r5', 'short', unnest(ARRAY['client', 'worker']));
+	CREATE SCHEMA r5 AUTHORIZATION r5;
+	SET SESSION AUTHORIZATION r5;
+	CREATE FUNCTION r5.f() RETURNS void LANGUAGE sql AS '';
+	SELECT temporal.register_workflow('r5.f', namespace => 'short')});
+until_true("SELECT count(DISTINCT usename) = 5 $executors", 'all have executors');
+$offset = -s $node->logfile;
+sql(q{BEGIN;
+	SELECT temporal.start_workflow('f', namespace => 'short');
+	SELECT temporal.rpc('UpdateNamespace', '{"namespace": "short", "update_info": {"state": "NAMESPACE_STATE_DELETED"}}');
+	COMMIT});
+until_true("SELECT count(*) FILTER (WHERE usename = 'r5') = 0 AND count(DISTINCT usename) = 4 $executors", 'that of a namespace that is deleted goes');
+my $attempts = () = slurp_file($node->logfile, $offset) =~ /put back/g;
+cmp_ok($attempts, '<=', 2, 'when it has seen that there is nothing to do');
 
 done_testing();
