@@ -6,6 +6,7 @@
 
 #include "api/call.h"
 #include "base/argument.h"
+#include "base/clock.h"
 #include "base/compat.h"
 #include "funcapi.h"
 #include "proto/json.h"
@@ -105,6 +106,15 @@ policy_argument(FunctionCallInfo fcinfo, int argument, const ProtobufCEnumDescri
 			 errhint("Write it as %s, for example.", enum_short_name(type, 1))));
 }
 
+/* Those that are made together lie together in the indexes. */
+static char *
+new_workflow_id(void)
+{
+	pg_uuid_t	id = ident_new_run_id(clock_now());
+
+	return ident_uuid_text(&id);
+}
+
 static Pb__StartWorkflowExecutionRequest *
 start_request(FunctionCallInfo fcinfo)
 {
@@ -114,7 +124,7 @@ start_request(FunctionCallInfo fcinfo)
 	request->workflow_type = proto_new(&pb__workflow_type__descriptor);
 	request->workflow_type->name = argument_text(fcinfo, 0, NULL);
 	request->input = input_arguments(fcinfo, 1, 5);
-	request->workflow_id = PG_ARGISNULL(2) ? ident_random_uuid() : argument_text(fcinfo, 2, NULL);
+	request->workflow_id = PG_ARGISNULL(2) ? new_workflow_id() : argument_text(fcinfo, 2, NULL);
 	request->task_queue = proto_new(&pb__task_queue__descriptor);
 	request->task_queue->name = PG_ARGISNULL(3) ?
 		service_workflow_queue(argument_text(fcinfo, 4, NULL), request->workflow_type->name) :

@@ -38,8 +38,8 @@ random_bytes(void *to, size_t size)
 /*
  * ident_new_run_id -- a new UUID of version 7.
  *
- * Its first 48 bits are the milliseconds of "now", so that the keys of runs
- * started together lie together.
+ * Its first 48 bits are the milliseconds of "now", so that the keys of what is
+ * made together lie together.
  */
 pg_uuid_t
 ident_new_run_id(TimestampTz now)
