@@ -90,7 +90,7 @@ CREATE TABLE temporal.pending_activity (
 	namespace_id uuid NOT NULL,
 	shard smallint,
 	activity_id text COLLATE "C" NOT NULL,
-	scheduled bytea NOT NULL,
+	scheduled bytea,
 	state bytea NOT NULL,
 	PRIMARY KEY (run_id, scheduled_event_id, shard),
 	-- Begins otherwise, lest the planner take one of the two for the other.
@@ -102,7 +102,7 @@ COMMENT ON COLUMN temporal.pending_activity.namespace_id IS 'Namespace';
 COMMENT ON COLUMN temporal.pending_activity.run_id IS 'Run id';
 COMMENT ON COLUMN temporal.pending_activity.scheduled_event_id IS 'Event that scheduled it';
 COMMENT ON COLUMN temporal.pending_activity.activity_id IS 'Activity id, unique among the pending ones of a run';
-COMMENT ON COLUMN temporal.pending_activity.scheduled IS 'The event that scheduled it: a protobuf HistoryEvent message';
+COMMENT ON COLUMN temporal.pending_activity.scheduled IS 'The event that scheduled it: a protobuf HistoryEvent message; NULL if it is to be read from temporal.history';
 COMMENT ON COLUMN temporal.pending_activity.state IS 'Attempt, times, heartbeat: a protobuf ActivityState message';
 
 CREATE TABLE temporal.pending_timer (

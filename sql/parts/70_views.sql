@@ -41,6 +41,13 @@ AS 'MODULE_PATHNAME', 'temporal_decode_kept_events';
 COMMENT ON FUNCTION temporal.decode_kept_events IS
 'The last events of a run that are not stored in temporal.history yet, as rows.';
 
+CREATE FUNCTION temporal.stored_event(events bytea, event_id bigint)
+RETURNS bytea
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'temporal_stored_event';
+COMMENT ON FUNCTION temporal.stored_event IS
+'One event of a stored batch of history; NULL if it is not in there.';
+
 CREATE FUNCTION temporal.decode_activity(
 	namespace_id uuid, run_id uuid, scheduled_event_id bigint, scheduled bytea, state bytea)
 RETURNS jsonb
@@ -117,7 +124,7 @@ COMMENT ON VIEW temporal.events IS 'History events of all runs, one row an event
 
 CREATE VIEW temporal.pending_activities WITH (security_invoker = true) AS
 	SELECT x.workflow_id, p.run_id, coalesce(n.name, 'default') AS namespace, p.activity_id,
-		temporal.decode('temporal.api.history.v1.HistoryEvent', p.scheduled)
+		temporal.decode('temporal.api.history.v1.HistoryEvent', e.scheduled)
 			#>> '{activityTaskScheduledEventAttributes,activityType,name}' AS activity_type,
 		a.s ->> 'taskQueue' AS task_queue,
 		CASE WHEN a.s ? 'pause' THEN 'Paused' WHEN a.s ? 'cancelRequestedEventId' THEN 'CancelRequested'
@@ -134,7 +141,13 @@ CREATE VIEW temporal.pending_activities WITH (security_invoker = true) AS
 	JOIN temporal.execution_state s USING (shard, namespace_id, run_id)
 	JOIN temporal.execution x USING (workflow_id, run_id, shard, namespace_id)
 	LEFT JOIN temporal.namespace n ON n.id = p.namespace_id
-	CROSS JOIN LATERAL (SELECT temporal.decode_activity(p.namespace_id, p.run_id, p.scheduled_event_id, p.scheduled, p.state) AS s) a
+	CROSS JOIN LATERAL (SELECT coalesce(p.scheduled, (
+		SELECT temporal.stored_event(h.events, p.scheduled_event_id)
+		FROM temporal.history h
+		WHERE h.run_id = p.run_id AND h.first_event_id <= p.scheduled_event_id AND h.shard = p.shard
+			AND h.namespace_id = p.namespace_id
+		ORDER BY h.first_event_id DESC LIMIT 1)) AS scheduled) e
+	CROSS JOIN LATERAL (SELECT temporal.decode_activity(p.namespace_id, p.run_id, p.scheduled_event_id, e.scheduled, p.state) AS s) a
 	WHERE x.close_time IS NULL;
 COMMENT ON VIEW temporal.pending_activities IS 'Activities that have not finished.';
 

@@ -31,6 +31,7 @@ PG_FUNCTION_INFO_V1(temporal_library_version);
 PG_FUNCTION_INFO_V1(temporal_decode);
 PG_FUNCTION_INFO_V1(temporal_decode_events);
 PG_FUNCTION_INFO_V1(temporal_decode_kept_events);
+PG_FUNCTION_INFO_V1(temporal_stored_event);
 PG_FUNCTION_INFO_V1(temporal_enum_name);
 PG_FUNCTION_INFO_V1(temporal_queue_id);
 
@@ -148,6 +149,22 @@ temporal_decode(PG_FUNCTION_ARGS)
 					 (const uint8 *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
 
 	PG_RETURN_JSONB_P(message_to_json(message, true));
+}
+
+/* temporal.stored_event(events bytea, event_id bigint) returns bytea */
+Datum
+temporal_stored_event(PG_FUNCTION_ARGS)
+{
+	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
+	int64		event_id = PG_GETARG_INT64(1);
+	Pb__History *history = proto_unpack(&pb__history__descriptor,
+										(const uint8 *) VARDATA_ANY(bytes),
+										VARSIZE_ANY_EXHDR(bytes));
+
+	for (size_t i = 0; i < history->n_events; i++)
+		if (history->events[i]->event_id == event_id)
+			PG_RETURN_BYTEA_P(proto_pack_bytea(&history->events[i]->base));
+	PG_RETURN_NULL();
 }
 
 /* temporal.decode_events(workflow_id text, run_id uuid, events bytea) returns setof record */

@@ -22,9 +22,17 @@
 	" WHERE shard OPERATOR(pg_catalog.=) $1 AND namespace_id OPERATOR(pg_catalog.=) $2" \
 	" AND run_id OPERATOR(pg_catalog.=) $3"
 
-static void
+/* Of so many bytes the one event that is wanted is found quickly. */
+#define SMALL_BATCH 1000
+
+/*
+ * Returns the first event of the batch if it is small, else an id that no event
+ * has.
+ */
+static int64
 write_history(const Transition *transition)
 {
+	int64		first = PG_INT64_MAX;
 	int64		end = core_kept_event_id(transition->state);
 	Pb__History history = PB__HISTORY__INIT;
 	ListCell   *cell;
@@ -42,15 +50,19 @@ write_history(const Transition *transition)
 	if (history.n_events > 0)
 	{
 		const RunKey *key = &transition->state->key;
+		bytea	   *events = proto_pack_bytea(&history.base);
 		Datum		values[] = {
 			uuid_datum(&key->run_id), uuid_datum(&key->namespace_id),
 			Int32GetDatum((int32) history.events[0]->event_id),
 			Int32GetDatum((int32) history.n_events),
-			Int16GetDatum(key->shard), message_datum(&history)
+			Int16GetDatum(key->shard), PointerGetDatum(events)
 		};
 
 		store_insert("history", lengthof(values), values, NULL);
+		if (VARSIZE(events) <= SMALL_BATCH)
+			first = history.events[0]->event_id;
 	}
+	return first;
 }
 
 static void
@@ -152,24 +164,44 @@ mark_stop(const Transition *transition, const PendingActivity *activity)
 					   transition->now, stop);
 }
 
+/* Of the columns of "pending_activity", from 0. */
+enum
+{
+	ACTIVITY_SCHEDULED = 5,
+	ACTIVITY_COLUMNS = 7
+};
+
+/*
+ * One that somebody has already is looked at once more as a rule, when it ends:
+ * no need to store its event twice.
+ */
 static void
-write_activity(const Transition *transition, const PendingActivity *activity)
+insert_activity(const ExecutionState *state, const PendingActivity *activity, bool event_stored)
+{
+	bool		nulls[ACTIVITY_COLUMNS] = {
+		[ACTIVITY_SCHEDULED] = event_stored && activity->state->started
+	};
+	Datum		values[] = {
+		Int32GetDatum((int32) activity->scheduled_event_id), uuid_datum(&state->key.run_id),
+		uuid_datum(&state->key.namespace_id), Int16GetDatum(state->key.shard),
+		text_datum(activity->activity_id),
+		nulls[ACTIVITY_SCHEDULED] ? (Datum) 0 : message_datum(activity->scheduled),
+		message_datum(core_compact_activity(activity))
+	};
+
+	store_insert("pending_activity", lengthof(values), values, nulls);
+}
+
+/* Events from "stored" on can be read from history instead. */
+static void
+write_activity(const Transition *transition, const PendingActivity *activity, int64 stored)
 {
 	const ExecutionState *state = transition->state;
 
 	if (activity->taken && activity->change != ROW_DELETED)
 		elog(ERROR, "activity goes on whose row was deleted");
 	if (activity->change == ROW_INSERTED)
-	{
-		Datum		values[] = {
-			Int32GetDatum((int32) activity->scheduled_event_id), uuid_datum(&state->key.run_id),
-			uuid_datum(&state->key.namespace_id), Int16GetDatum(state->key.shard),
-			text_datum(activity->activity_id), message_datum(activity->scheduled),
-			message_datum(core_compact_activity(activity))
-		};
-
-		store_insert("pending_activity", lengthof(values), values, NULL);
-	}
+		insert_activity(state, activity, activity->scheduled_event_id >= stored);
 	else if (activity->change == ROW_UPDATED)
 		store_update_activity(&state->key, activity);
 	else if (activity->change == ROW_DELETED && !activity->taken)
@@ -244,7 +276,7 @@ write_external(const ExecutionState *state, const PendingExternal *external)
 }
 
 static void
-write_pending(const Transition *transition)
+write_pending(const Transition *transition, int64 stored)
 {
 	static Statement remember = {
 		"INSERT INTO temporal.signal_request (shard, namespace_id, run_id, request_id)"
@@ -259,7 +291,7 @@ write_pending(const Transition *transition)
 	{
 		foreach(cell, state->activities)
 			if ((((PendingActivity *) lfirst(cell))->change == ROW_DELETED) == (pass == 0))
-				write_activity(transition, lfirst(cell));
+				write_activity(transition, lfirst(cell), stored);
 		foreach(cell, state->timers)
 			if ((((PendingTimer *) lfirst(cell))->change == ROW_DELETED) == (pass == 0))
 				write_timer_row(state, lfirst(cell));
@@ -494,7 +526,8 @@ clear_pending(Transition *transition)
 			PendingActivity activity = {.scheduled_event_id = store_int32(i, 1)};
 
 			activity.state = store_message(i, 2, &pbi__activity_state__descriptor);
-			core_expand_activity(store_message(i, 3, &pb__history_event__descriptor),
+			core_expand_activity(store_scheduled_event(&state->key, activity.scheduled_event_id,
+													   store_bytea(i, 3)),
 								 activity.state);
 			activity_withdraw(transition, &activity);
 			if (activity.state->timer_armed != 0)
@@ -526,11 +559,11 @@ void
 store_commit(Transition *transition)
 {
 	ExecutionState *state = transition->state;
+	int64		stored = write_history(transition);
 
-	write_history(transition);
 	write_buffer(state);
 	write_state(state);
-	write_pending(transition);
+	write_pending(transition, stored);
 	/* Nobody waits for what nobody has seen. */
 	if (transition->events != NIL && !state->is_new)
 		wake_mark_events(ident_run_hash(&state->key.run_id));
@@ -553,7 +586,7 @@ store_commit(Transition *transition)
 void
 store_commit_activity(Transition *transition, PendingActivity *activity)
 {
-	write_activity(transition, activity);
+	write_activity(transition, activity, PG_INT64_MAX);
 	if (transition->search_attributes != NIL)
 		update_attributes(transition);
 	write_tasks(transition);

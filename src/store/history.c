@@ -108,3 +108,17 @@ store_unpack_batch(const ExecutionState *state, const HistoryBatch *batch)
 						  ident_uuid_text(&state->key.run_id));
 	return history;
 }
+
+/* store_read_event -- one event that has a row here. */
+Pb__HistoryEvent *
+store_read_event(const RunKey *key, int64 event_id)
+{
+	List	   *batches = store_read_history(key, event_id, event_id + 1, 1, false);
+	const HistoryBatch *batch = batches == NIL ? NULL : linitial(batches);
+	Pb__History *history;
+
+	if (batch == NULL || event_id >= batch->first_event_id + batch->event_count)
+		elog(ERROR, "event " INT64_FORMAT " is not in history", event_id);
+	history = store_unpack(&pb__history__descriptor, batch->events);
+	return history->events[event_id - batch->first_event_id];
+}

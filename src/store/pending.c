@@ -23,14 +23,23 @@
 	"SELECT scheduled_event_id, activity_id, scheduled, state FROM temporal.pending_activity" \
 	KEY_SQL
 
+/* store_scheduled_event -- as the activity's row has it, or else its history. */
+Pb__HistoryEvent *
+store_scheduled_event(const RunKey *key, int64 scheduled_event_id, const bytea *stored)
+{
+	return stored == NULL ? store_read_event(key, scheduled_event_id) :
+		store_unpack(&pb__history_event__descriptor, stored);
+}
+
 static PendingActivity *
-activity_row(uint64 row)
+activity_row(const RunKey *key, uint64 row)
 {
 	PendingActivity *activity = palloc0(sizeof(PendingActivity));
 
 	activity->scheduled_event_id = store_int32(row, 1);
 	activity->activity_id = store_text(row, 2);
-	activity->scheduled = store_message(row, 3, &pb__history_event__descriptor);
+	activity->scheduled = store_scheduled_event(key, activity->scheduled_event_id,
+												store_bytea(row, 3));
 	activity->state = store_message(row, 4, &pbi__activity_state__descriptor);
 	core_expand_activity(activity->scheduled, activity->state);
 	return activity;
@@ -79,8 +88,10 @@ found_activity(const RunKey *key, RowScan *scan)
 		activity->scheduled_event_id =
 			DatumGetInt32(store_scan_value(scan, ACTIVITY_SCHEDULED_EVENT_ID));
 		activity->activity_id = TextDatumGetCString(store_scan_value(scan, ACTIVITY_ID));
-		activity->scheduled = store_unpack(&pb__history_event__descriptor,
-										   DatumGetByteaPP(store_scan_value(scan, ACTIVITY_SCHEDULED)));
+		activity->scheduled =
+			store_scheduled_event(key, activity->scheduled_event_id,
+								  store_scan_null(scan, ACTIVITY_SCHEDULED) ? NULL :
+								  DatumGetByteaPP(store_scan_value(scan, ACTIVITY_SCHEDULED)));
 		activity->state = store_unpack(&pbi__activity_state__descriptor,
 									   DatumGetByteaPP(store_scan_value(scan, ACTIVITY_STATE)));
 		core_expand_activity(activity->scheduled, activity->state);
@@ -153,7 +164,7 @@ store_lock_activity_id(const RunKey *key, const char *activity_id)
 	static Statement find = {BY_ID_SQL, 4, BY_ID_TYPES};
 	Datum		values[] = {key_datums(key), text_datum(activity_id)};
 
-	return store_find(&lock, &find, values) ? activity_row(0) : NULL;
+	return store_find(&lock, &find, values) ? activity_row(key, 0) : NULL;
 }
 
 /* store_load_activities -- all of them, in the order they were scheduled. */
@@ -167,7 +178,7 @@ store_load_activities(ExecutionState *state)
 	uint64		n = store_run(&load, values, NULL);
 
 	for (uint64 i = 0; i < n; i++)
-		state_add_activity(state, activity_row(i));
+		state_add_activity(state, activity_row(&state->key, i));
 }
 
 static Datum
@@ -232,7 +243,7 @@ store_lock_activities(const RunKey *key, List *scheduled_event_ids)
 		uint64		n = store_run(&lock, values, NULL);
 
 		for (uint64 i = 0; i < n; i++)
-			activities = lappend(activities, activity_row(i));
+			activities = lappend(activities, activity_row(key, i));
 	}
 	return activities;
 }
@@ -262,7 +273,7 @@ store_load_named(ExecutionState *state, List *activity_ids, List *timer_ids)
 
 		for (uint64 i = 0; i < n; i++)
 			if (state_find_activity(state, store_int32(i, 1)) == NULL)
-				state_add_activity(state, activity_row(i));
+				state_add_activity(state, activity_row(&state->key, i));
 	}
 	if (timer_ids != NIL && state->run->timer_count > 0)
 		load_timers(state, &timers, text_array(timer_ids));

@@ -122,6 +122,8 @@ extern List *store_closed_runs(const pg_uuid_t *namespace_id, TimestampTz from, 
 
 /* ---- pending.c ---- */
 
+extern Pb__HistoryEvent *store_scheduled_event(const RunKey *key, int64 scheduled_event_id,
+											   const bytea *stored);
 extern PendingActivity *store_load_activity(ExecutionState *state, int64 scheduled_event_id,
 											LockMode mode);
 extern PendingActivity *store_lock_activity(const RunKey *key, int64 scheduled_event_id);
@@ -148,6 +150,7 @@ typedef struct HistoryBatch
 
 extern List *store_read_history(const RunKey *key, int64 from, int64 before, int max_events,
 								bool reverse);
+extern Pb__HistoryEvent *store_read_event(const RunKey *key, int64 event_id);
 extern Pb__History *store_unpack_batch(const ExecutionState *state, const HistoryBatch *batch);
 
 /* ---- task.c ---- */

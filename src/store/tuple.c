@@ -307,6 +307,12 @@ store_scan_value(RowScan *scan, int column)
 	return value;
 }
 
+bool
+store_scan_null(RowScan *scan, int column)
+{
+	return slot_attisnull(scan->slot, column);
+}
+
 /* The version that is at hand, with other values in some columns. */
 static TupleTableSlot *
 changed_row(const RowScan *scan, int n, const int *columns, const Datum *values)

@@ -99,6 +99,7 @@ extern bool store_scan_previous_any(RowScan *scan);
 
 /* A column of the row that the scan is at; not null, numbered from 1. */
 extern Datum store_scan_value(RowScan *scan, int column);
+extern bool store_scan_null(RowScan *scan, int column);
 
 /* Deletes the row with this primary key, unless somebody else holds it. */
 extern void store_withdraw(const char *table, ScanKey keys, int nkeys);

@@ -96,6 +96,30 @@ SELECT t.skip('1s');
 SELECT t.has(t.poll_activity('s37b'), '{"attempt": 2}', 'S-37 variant: attempt 2 comes through the queue');
 SELECT t.check('s37b');
 
+-- Its event is read from history, unless that is a large batch.
+SELECT t.start('s37 stored');
+SELECT t.complete(t.poll('s37 stored'), t.schedule_activity('small', jsonb_build_object('request_eager_execution', true,
+		'input', temporal.encode_payloads('"in"', NULL)))
+	|| t.schedule_activity('large', jsonb_build_object('request_eager_execution', true,
+		'input', temporal.encode_payloads(to_jsonb(repeat('x', 2000)), NULL)))) -> 'activityTasks' AS tasks \gset
+SELECT t.complete_activity(:'tasks'::jsonb -> 1);
+SELECT t.complete(t.poll('s37 stored'), t.schedule_activity('little', jsonb_build_object('request_eager_execution', true,
+	'input', temporal.encode_payloads('"in"', NULL)))) #> '{activityTasks,0}' AS task \gset
+SELECT is((SELECT string_agg(activity_id || ' ' || (scheduled IS NULL), ', ' ORDER BY activity_id)
+	FROM temporal.pending_activity JOIN temporal.execution_state USING (run_id) WHERE workflow_id = 's37 stored'),
+	'little true, small false', 'S-37 the event of an eager activity is not stored twice');
+SELECT is((SELECT string_agg(concat_ws(' ', activity_id, activity_type, task_queue, state, attempt), ', ' ORDER BY activity_id)
+	FROM temporal.pending_activities WHERE workflow_id = 's37 stored'),
+	'little act s37 stored Started 1, small act s37 stored Started 1', 'S-37 its row shows it all the same');
+SELECT t.fail_activity(:'task');
+SELECT t.skip('1s');
+SELECT t.has(t.poll_activity('s37 stored'), jsonb_build_object('attempt', 2, 'activityId', 'little',
+	'input', temporal.encode_payloads('"in"', NULL)), 'S-37 and so does the next attempt');
+SELECT t.check('s37 stored');
+SELECT t.rpc('TerminateWorkflowExecution', '{"workflow_execution": {"workflow_id": "s37 stored"}}');
+SELECT is_empty($$SELECT FROM temporal.pending_activity JOIN temporal.execution_state USING (run_id)
+	WHERE workflow_id = 's37 stored'$$, 'S-37 they go with their run');
+
 SELECT t.start('s37c');
 SELECT is(t.complete(t.poll('s37c'), t.schedule_activity('a', '{"request_eager_execution": true}')
 	|| t.request_cancel_activity(5)) -> 'activityTasks', NULL,

@@ -57,6 +57,7 @@ FROM (VALUES
 	('decode_values', 'none', $$decode_values('')$$, NULL),
 	('decode_events', 'none', $$decode_events('', '00000000-0000-0000-0000-000000000000', '')$$, NULL),
 	('decode_kept_events', 'none', $$decode_kept_events('', '')$$, NULL),
+	('stored_event', 'none', $$stored_event('', 5)$$, NULL),
 	('decode_time', 'none', $$decode_time(1)$$, NULL),
 	('decode_activity', 'none', $$decode_activity('00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000', 5, '', '')$$, NULL),
 	('enum_name', 'none', $$enum_name('EventType', 1)$$, NULL),
