@@ -27,7 +27,7 @@ AS 'MODULE_PATHNAME', 'temporal_enum_name';
 COMMENT ON FUNCTION temporal.enum_name IS
 'How people write a number of WorkflowExecutionStatus, EventType or TaskQueueType.';
 
-CREATE FUNCTION temporal.decode_events(workflow_id text, run_id uuid, events bytea)
+CREATE FUNCTION temporal.decode_events(workflow_id text, run_id uuid, task_queue text, events bytea)
 RETURNS TABLE (event_id bigint, event_time timestamptz, event_type text, attributes jsonb)
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'temporal_decode_events';
@@ -115,7 +115,7 @@ CREATE VIEW temporal.events WITH (security_invoker = true) AS
 		AND s.namespace_id = x.namespace_id AND s.workflow_id = x.workflow_id
 	LEFT JOIN temporal.namespace n ON n.id = x.namespace_id
 	CROSS JOIN LATERAL (
-		SELECT d.* FROM temporal.history h, temporal.decode_events(x.workflow_id, x.run_id, h.events) d
+		SELECT d.* FROM temporal.history h, temporal.decode_events(x.workflow_id, x.run_id, x.task_queue, h.events) d
 		WHERE h.shard = x.shard AND h.namespace_id = x.namespace_id AND h.run_id = x.run_id
 		UNION ALL
 		SELECT d.* FROM temporal.decode_kept_events(s.info, s.state) d

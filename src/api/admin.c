@@ -167,14 +167,16 @@ temporal_stored_event(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
-/* temporal.decode_events(workflow_id text, run_id uuid, events bytea) returns setof record */
+/* temporal.decode_events(workflow_id, run_id, task_queue, events) returns setof record */
 Datum
 temporal_decode_events(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	char	   *workflow_id = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char	   *run_id = ident_uuid_text(PG_GETARG_UUID_P(1));
-	bytea	   *bytes = PG_GETARG_BYTEA_PP(2);
+	EventRun	run = {
+		text_to_cstring(PG_GETARG_TEXT_PP(0)), ident_uuid_text(PG_GETARG_UUID_P(1)),
+		text_to_cstring(PG_GETARG_TEXT_PP(2))
+	};
+	bytea	   *bytes = PG_GETARG_BYTEA_PP(3);
 	Pb__History *history = proto_unpack(&pb__history__descriptor,
 										(const uint8 *) VARDATA_ANY(bytes),
 										VARSIZE_ANY_EXHDR(bytes));
@@ -182,7 +184,7 @@ temporal_decode_events(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	for (size_t i = 0; i < history->n_events; i++)
 	{
-		event_restore_ids(history->events[i], workflow_id, run_id);
+		event_restore(history->events[i], &run);
 		api_put_event(result, history->events[i]);
 	}
 	return (Datum) 0;

@@ -180,51 +180,99 @@ event_type_name(Pb__EventType type)
 	return enum_short_name(&pb__event_type__descriptor, type);
 }
 
-Pb__HistoryEvent *
-event_strip_ids(Pb__HistoryEvent *event, const char *workflow_id, const char *run_id)
+static Pb__HistoryEvent *
+strip_started(Pb__HistoryEvent *event, const EventRun *run)
 {
-	Pb__WorkflowExecutionStartedEventAttributes *attributes;
-	Pb__HistoryEvent *copy;
+	Pb__WorkflowExecutionStartedEventAttributes *attributes = palloc(sizeof(*attributes));
+	Pb__HistoryEvent *copy = palloc(sizeof(*copy));
 
-	if (event->event_type != EVENT(WORKFLOW_EXECUTION_STARTED))
-		return event;
-	attributes = palloc(sizeof(*attributes));
 	*attributes = *event->workflow_execution_started_event_attributes;
-	if (strcmp(attributes->workflow_id, workflow_id) == 0)
+	if (strcmp(attributes->workflow_id, run->workflow_id) == 0)
 		attributes->workflow_id = "";
-	if (strcmp(attributes->original_execution_run_id, run_id) == 0)
+	if (strcmp(attributes->original_execution_run_id, run->run_id) == 0)
 		attributes->original_execution_run_id = "";
-	if (strcmp(attributes->first_execution_run_id, run_id) == 0)
+	if (strcmp(attributes->first_execution_run_id, run->run_id) == 0)
 		attributes->first_execution_run_id = "";
 	if (attributes->root_workflow_execution != NULL &&
-		strcmp(attributes->root_workflow_execution->run_id, run_id) == 0 &&
-		strcmp(attributes->root_workflow_execution->workflow_id, workflow_id) == 0)
+		strcmp(attributes->root_workflow_execution->run_id, run->run_id) == 0 &&
+		strcmp(attributes->root_workflow_execution->workflow_id, run->workflow_id) == 0)
 		attributes->root_workflow_execution = NULL;
-	copy = palloc(sizeof(*copy));
 	*copy = *event;
 	copy->workflow_execution_started_event_attributes = attributes;
 	return copy;
 }
 
-void
-event_restore_ids(Pb__HistoryEvent *event, const char *workflow_id, const char *run_id)
+static void
+restore_started(Pb__HistoryEvent *event, const EventRun *run)
 {
-	Pb__WorkflowExecutionStartedEventAttributes *attributes;
+	Pb__WorkflowExecutionStartedEventAttributes *attributes =
+		event->workflow_execution_started_event_attributes;
 
-	if (event->event_type != EVENT(WORKFLOW_EXECUTION_STARTED) ||
-		event->attributes_case != PB__HISTORY_EVENT__ATTRIBUTES_WORKFLOW_EXECUTION_STARTED_EVENT_ATTRIBUTES)
-		return;
-	attributes = event->workflow_execution_started_event_attributes;
 	if (attributes->workflow_id[0] == '\0')
-		attributes->workflow_id = workflow_id;
+		attributes->workflow_id = run->workflow_id;
 	if (attributes->original_execution_run_id[0] == '\0')
-		attributes->original_execution_run_id = run_id;
+		attributes->original_execution_run_id = run->run_id;
 	if (attributes->first_execution_run_id[0] == '\0')
-		attributes->first_execution_run_id = run_id;
+		attributes->first_execution_run_id = run->run_id;
 	if (attributes->root_workflow_execution == NULL)
 	{
 		attributes->root_workflow_execution = proto_new(&pb__workflow_execution__descriptor);
-		attributes->root_workflow_execution->workflow_id = workflow_id;
-		attributes->root_workflow_execution->run_id = run_id;
+		attributes->root_workflow_execution->workflow_id = run->workflow_id;
+		attributes->root_workflow_execution->run_id = run->run_id;
 	}
+}
+
+/* Where a queue has the name of the run's own one. */
+static const char **
+own_queue(Pb__TaskQueue *queue)
+{
+	return queue->kind == QUEUE_KIND(STICKY) ? &queue->normal_name : &queue->name;
+}
+
+static Pb__HistoryEvent *
+strip_scheduled(Pb__HistoryEvent *event, const EventRun *run)
+{
+	Pb__WorkflowTaskScheduledEventAttributes *attributes = palloc(sizeof(*attributes));
+	Pb__TaskQueue *queue = palloc(sizeof(*queue));
+	Pb__HistoryEvent *copy = palloc(sizeof(*copy));
+
+	*copy = *event;
+	*attributes = *event->workflow_task_scheduled_event_attributes;
+	*queue = *attributes->task_queue;
+	if (strcmp(*own_queue(queue), run->task_queue) == 0)
+		*own_queue(queue) = "";
+	attributes->task_queue = queue;
+	copy->workflow_task_scheduled_event_attributes = attributes;
+	return copy;
+}
+
+static void
+restore_scheduled(Pb__HistoryEvent *event, const EventRun *run)
+{
+	Pb__TaskQueue *queue = event->workflow_task_scheduled_event_attributes->task_queue;
+
+	if (queue != NULL && (*own_queue(queue))[0] == '\0')
+		*own_queue(queue) = run->task_queue;
+}
+
+Pb__HistoryEvent *
+event_strip(Pb__HistoryEvent *event, const EventRun *run)
+{
+	if (event->event_type == EVENT(WORKFLOW_EXECUTION_STARTED))
+		return strip_started(event, run);
+	if (event->event_type == EVENT(WORKFLOW_TASK_SCHEDULED))
+		return strip_scheduled(event, run);
+	return event;
+}
+
+/* The bytes may be anybody's, so that type and attributes differ. */
+void
+event_restore(Pb__HistoryEvent *event, const EventRun *run)
+{
+	if (event->event_type == EVENT(WORKFLOW_EXECUTION_STARTED) &&
+		event->attributes_case == PB__HISTORY_EVENT__ATTRIBUTES_WORKFLOW_EXECUTION_STARTED_EVENT_ATTRIBUTES)
+		restore_started(event, run);
+	else if (event->event_type == EVENT(WORKFLOW_TASK_SCHEDULED) &&
+			 event->attributes_case == PB__HISTORY_EVENT__ATTRIBUTES_WORKFLOW_TASK_SCHEDULED_EVENT_ATTRIBUTES)
+		restore_scheduled(event, run);
 }

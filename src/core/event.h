@@ -38,14 +38,21 @@ extern char *event_type_name(Pb__EventType type);
 /* "Abc" of the value's name without its enum's prefix: CamelCase, palloc'd. */
 extern char *enum_short_name(const ProtobufCEnumDescriptor *descriptor, int value);
 
+/* What events say of their run again and again. */
+typedef struct EventRun
+{
+	const char *workflow_id;
+	const char *run_id;
+	const char *task_queue;
+} EventRun;
+
 /*
- * A run's first event names the run itself several times; it is stored without
- * that.  event_strip_ids() returns a copy, event_restore_ids() changes "event".
- * Of any other event both leave everything as it is.
+ * A run's first event names the run itself several times, and those that
+ * schedule its workflow tasks name its queue; they are stored without that.
+ * event_strip() returns a copy, event_restore() changes "event".  Of any other
+ * event both leave everything as it is.
  */
-extern Pb__HistoryEvent *event_strip_ids(Pb__HistoryEvent *event, const char *workflow_id,
-										 const char *run_id);
-extern void event_restore_ids(Pb__HistoryEvent *event, const char *workflow_id,
-							  const char *run_id);
+extern Pb__HistoryEvent *event_strip(Pb__HistoryEvent *event, const EventRun *run);
+extern void event_restore(Pb__HistoryEvent *event, const EventRun *run);
 
 #endif							/* TEMPORAL_CORE_EVENT_H */

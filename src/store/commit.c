@@ -32,8 +32,12 @@
 static int64
 write_history(const Transition *transition)
 {
+	const ExecutionState *state = transition->state;
+	EventRun	run = {
+		state->workflow_id, ident_uuid_text(&state->key.run_id), state->info->task_queue
+	};
 	int64		first = PG_INT64_MAX;
-	int64		end = core_kept_event_id(transition->state);
+	int64		end = core_kept_event_id(state);
 	Pb__History history = PB__HISTORY__INIT;
 	ListCell   *cell;
 
@@ -43,13 +47,11 @@ write_history(const Transition *transition)
 		Pb__HistoryEvent *event = lfirst(cell);
 
 		if (event->event_id < end)
-			history.events[history.n_events++] =
-				event_strip_ids(event, transition->state->workflow_id,
-								ident_uuid_text(&transition->state->key.run_id));
+			history.events[history.n_events++] = event_strip(event, &run);
 	}
 	if (history.n_events > 0)
 	{
-		const RunKey *key = &transition->state->key;
+		const RunKey *key = &state->key;
 		bytea	   *events = proto_pack_bytea(&history.base);
 		Datum		values[] = {
 			uuid_datum(&key->run_id), uuid_datum(&key->namespace_id),

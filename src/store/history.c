@@ -102,14 +102,16 @@ Pb__History *
 store_unpack_batch(const ExecutionState *state, const HistoryBatch *batch)
 {
 	Pb__History *history = store_unpack(&pb__history__descriptor, batch->events);
+	EventRun	run = {
+		state->workflow_id, ident_uuid_text(&state->key.run_id), state->info->task_queue
+	};
 
-	if (batch->first_event_id == 1 && history->n_events > 0)
-		event_restore_ids(history->events[0], state->workflow_id,
-						  ident_uuid_text(&state->key.run_id));
+	for (size_t i = 0; i < history->n_events; i++)
+		event_restore(history->events[i], &run);
 	return history;
 }
 
-/* store_read_event -- one event that has a row here. */
+/* store_read_event -- one event that has a row here, as it is stored. */
 Pb__HistoryEvent *
 store_read_event(const RunKey *key, int64 event_id)
 {

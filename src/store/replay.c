@@ -75,7 +75,7 @@ replay_history(const Comparison *comparison, ExecutionState *state)
 	foreach(cell, store_read_history(&state->key, 1, PG_INT64_MAX, PG_INT32_MAX, false))
 	{
 		HistoryBatch *batch = lfirst(cell);
-		Pb__History *history = store_unpack_batch(state, batch);
+		Pb__History *history = store_unpack_batch(comparison->stored, batch);
 
 		same_number(comparison, "first event id", batch->first_event_id,
 					state->run->next_event_id);

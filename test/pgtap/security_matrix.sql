@@ -55,7 +55,7 @@ FROM (VALUES
 	('start_request', 'none', $$start_request('t')$$, NULL),
 	('decode', 'none', $$decode('temporal.api.common.v1.Memo', '')$$, NULL),
 	('decode_values', 'none', $$decode_values('')$$, NULL),
-	('decode_events', 'none', $$decode_events('', '00000000-0000-0000-0000-000000000000', '')$$, NULL),
+	('decode_events', 'none', $$decode_events('', '00000000-0000-0000-0000-000000000000', '', '')$$, NULL),
 	('decode_kept_events', 'none', $$decode_kept_events('', '')$$, NULL),
 	('stored_event', 'none', $$stored_event('', 5)$$, NULL),
 	('decode_time', 'none', $$decode_time(1)$$, NULL),

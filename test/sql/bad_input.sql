@@ -507,7 +507,7 @@ SELECT pg_temp.try('StartWorkflowExecution', pg_temp.starting('nested', jsonb_bu
 SELECT type, bytes, pg_temp.try_sql(format('SELECT temporal.decode(%L, %L)', type, bytes)) FROM (VALUES
 	('temporal.api.history.v1.History', '\xff'), ('temporal.api.history.v1.History', '\x0a05'), ('temporal.api.history.v1.History', '\x00'),
 	('temporal.no.such.Type', '\x'), ('', '\x')) v(type, bytes);
-SELECT pg_temp.try_sql('SELECT count(*) FROM temporal.decode_events(''w'', ''00000000-0000-0000-0000-000000000000'', ''\xff'')');
+SELECT pg_temp.try_sql('SELECT count(*) FROM temporal.decode_events(''w'', ''00000000-0000-0000-0000-000000000000'', ''q'', ''\xff'')');
 SELECT pg_temp.try_sql('SELECT count(*) FROM temporal.decode_kept_events('''', ''\xff'')');
 SELECT n, pg_temp.try_sql(format('SELECT temporal.tick(%s)', n)) FROM unnest('{0, -1}'::int[]) n;
 -- what is no object, no number, no end
