@@ -8,8 +8,10 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "api/call.h"
 #include "base/argument.h"
+#include "base/clock.h"
 #include "base/compat.h"
 #include "base/wait_event.h"
 #include "funcapi.h"
@@ -20,6 +22,8 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "wake/wake.h"
+
+#define FLUSH_DELAY (USECS_PER_SEC / 10)
 
 PG_FUNCTION_INFO_V1(temporal_await_result);
 PG_FUNCTION_INFO_V1(temporal_execute_workflow);
@@ -33,6 +37,7 @@ typedef struct Awaited
 	const char *namespace_name;
 	pg_uuid_t	run_id;			/* zero: the current one */
 	bool		registered;		/* we are woken when it ends */
+	XLogRecPtr	start;			/* of its commit, if that is to be flushed */
 	TimestampTz deadline;
 } Awaited;
 
@@ -86,9 +91,36 @@ told(const Awaited *awaited, Jsonb **result)
 	return true;
 }
 
-static void
-wait_for_end(const Awaited *awaited)
+/*
+ * Sleeps for a moment, after which the start is on disk.
+ *
+ * Whoever ends the run flushes the WAL of that, and so of the start as well:
+ * most often there is nothing left to do.
+ */
+static bool
+sleep_for_a_moment(Awaited *awaited)
 {
+	TimestampTz until = Min(clock_now() + FLUSH_DELAY, awaited->deadline);
+	volatile bool woken = false;
+
+	PG_TRY();
+	{
+		woken = wake_wait(until, wait_event(WAIT_EVENT_RUN_CLOSED));
+	}
+	PG_FINALLY();
+	{
+		XLogFlush(awaited->start);
+	}
+	PG_END_TRY();
+	awaited->start = InvalidXLogRecPtr;
+	return woken;
+}
+
+static void
+wait_for_end(Awaited *awaited)
+{
+	if (!XLogRecPtrIsInvalid(awaited->start) && sleep_for_a_moment(awaited))
+		return;
 	if (!wake_wait(awaited->deadline, wait_event(WAIT_EVENT_RUN_CLOSED)))
 		ereport(ERROR,
 				(errcode(ERRCODE_TEMPORAL_STILL_RUNNING),
@@ -158,14 +190,18 @@ temporal_execute_workflow(PG_FUNCTION_ARGS)
 		.deadline = argument_deadline(fcinfo, 18)
 	};
 	bool		created;
+	bool		deferred;
 	Jsonb	   *result;
 
 	xact_require_procedure(fcinfo, "temporal.execute_workflow()");
 	awaited.run_id = api_start_workflow(fcinfo, &awaited.execution, &created);
+	awaited.registered = created;
 	if (created)
 		wake_register(WAKE_CLOSED, ident_run_hash(&awaited.run_id));
-	awaited.registered = created;
+	deferred = created && xact_defer_flush();
 	xact_begin_procedure(fcinfo, "temporal.execute_workflow()");
+	if (deferred)
+		awaited.start = XactLastCommitEnd;
 	result = await_run(&awaited, created);
 	xact_end_procedure();
 	return call_result(fcinfo, JsonbPGetDatum(result), result == NULL);

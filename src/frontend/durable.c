@@ -8,8 +8,9 @@
  * what a crash could undo.  A call that is alone commits as any transaction
  * does; nothing would be gained.
  *
- * Other frontends commit in the same way, and what they have committed may be
- * seen here at once.  With them an answer waits for all WAL there is.
+ * Other frontends commit in the same way, and so do sessions that start a
+ * workflow and wait for its end.  What they have committed may be seen here at
+ * once; with them an answer waits for all WAL there is.
  *
  * With synchronous standbys every commit has to wait for them, so there is no
  * pipeline then.  Who has switched synchronous_commit off wants no wait at all.
@@ -58,7 +59,7 @@ end_of_wal(void)
 static XLogRecPtr
 needed(void)
 {
-	if (guc_frontends == 1 || !guc_grpc_pipeline)
+	if ((guc_frontends == 1 || !guc_grpc_pipeline) && !flush_was_deferred())
 		return XactLastCommitEnd;
 	return Max(end_of_wal(), XactLastCommitEnd);
 }

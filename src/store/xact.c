@@ -8,12 +8,14 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "nodes/parsenodes.h"
+#include "replication/syncrep.h"
 #include "store/xact.h"
 #include "tcop/pquery.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
+#include "wake/process.h"
 
 void
 xact_require_procedure(FunctionCallInfo fcinfo, const char *name)
@@ -69,12 +71,29 @@ xact_end_step(void)
 	MemoryContextSwitchTo(caller);
 }
 
-void
-xact_end_look(void)
+static void
+commit_asynchronously(void)
 {
 	(void) set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_LOCAL, true, 0, false);
+}
+
+void
+xact_end_look(void)
+{
+	commit_asynchronously();
 	xact_end_step();
+}
+
+bool
+xact_defer_flush(void)
+{
+	/* Nobody but the commit itself waits for standbys. */
+	if (synchronous_commit == SYNCHRONOUS_COMMIT_OFF ||
+		(SyncRepStandbyNames != NULL && SyncRepStandbyNames[0] != '\0') || !flush_defer())
+		return false;
+	commit_asynchronously();
+	return true;
 }
 
 ErrorData *

@@ -60,6 +60,7 @@ database_create(Oid database)
 	pg_atomic_write_u32(&slot->wanted, 0);
 	pg_atomic_write_u32(&slot->flusher, 0);
 	pg_atomic_write_u64(&slot->flush, 0);
+	pg_atomic_write_u64(&slot->deferred, 0);
 	pg_atomic_write_u64(&slot->due, (uint64) DT_NOEND);
 	pg_atomic_write_u32(&slot->database, database);
 	return true;

@@ -12,8 +12,12 @@
 #include "storage/latch.h"
 #include "storage/proc.h"
 
+#include "base/clock.h"
 #include "base/compat.h"
 #include "wake/shmem.h"
+
+/* Longer than anybody puts a flush off. */
+#define DEFERRED_FOR (10 * USECS_PER_SEC)
 
 /* flush_attach -- this process is the flusher of a database, or was. */
 void
@@ -67,4 +71,25 @@ void
 flush_done(void)
 {
 	waiter_wake_servers(MyDatabaseId);
+}
+
+bool
+flush_defer(void)
+{
+	DatabaseSlot *slot = database_find(MyDatabaseId);
+
+	if (slot == NULL)
+		return false;
+	pg_atomic_write_u64(&slot->deferred, clock_wall_now());
+	pg_memory_barrier();
+	return true;
+}
+
+bool
+flush_was_deferred(void)
+{
+	DatabaseSlot *slot = database_find(MyDatabaseId);
+
+	pg_memory_barrier();
+	return slot && (int64) pg_atomic_read_u64(&slot->deferred) > clock_wall_now() - DEFERRED_FOR;
 }

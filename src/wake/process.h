@@ -156,4 +156,12 @@ extern uint64 flush_requested(void);
 extern bool flush_available(void);
 extern void flush_done(void);
 
+/*
+ * Flushing one's own WAL later.  flush_defer() announces that this process is
+ * about to commit asynchronously and will flush that soon; false if nobody would
+ * know.  flush_was_deferred() says whether anybody may not have done so yet.
+ */
+extern bool flush_defer(void);
+extern bool flush_was_deferred(void);
+
 #endif /* TEMPORAL_WAKE_PROCESS_H */

@@ -109,6 +109,7 @@ initialise_databases(void)
 		pg_atomic_init_u32(&slot->wanted, 0);
 		pg_atomic_init_u32(&slot->flusher, 0);
 		pg_atomic_init_u64(&slot->flush, 0);
+		pg_atomic_init_u64(&slot->deferred, 0);
 		pg_atomic_init_u64(&slot->due, 0);
 	}
 }

@@ -155,7 +155,8 @@ typedef struct DatabaseSlot
 	pg_atomic_uint32 wanted;   /* a bit for each worker, see database_want() */
 	pg_atomic_uint32 flusher;  /* as keeper */
 	pg_atomic_uint64 flush;    /* WAL that somebody waits for */
-	pg_atomic_uint64 due;      /* earliest due time, a TimestampTz */
+	pg_atomic_uint64 deferred; /* when a flush was put off last, a TimestampTz */
+	pg_atomic_uint64 due;      /* earliest due time, likewise */
 } DatabaseSlot;
 
 typedef struct ProcessSlot

@@ -12,7 +12,8 @@ use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
-$node->append_conf('postgresql.conf', "shared_preload_libraries = 'temporal'");
+# Nobody else brings to disk what we write.
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'temporal'\nwal_writer_delay = '10s'");
 $node->start;
 
 # complete(): the next workflow task of a queue ends its workflow.
@@ -132,6 +133,16 @@ my (undef, undef, $errors) = $node->psql('postgres', q{CALL temporal.execute_wor
 	task_queue => 'q', timeout => '1 ms')});
 like($errors, qr/workflow "late" is still running/, 'one that waits no longer');
 is($node->safe_psql('postgres', q{SELECT complete('1')}), 'late', 'its workflow goes on');
+
+# The start is on disk by the time that anybody is told of it, be it by an error.
+for my $end ("timeout => '1 ms'", q{timeout => '1 hour'})
+{
+	$node->psql('postgres', "SET statement_timeout = '20 ms';
+		CALL temporal.execute_workflow('w', workflow_id => 'crashed', task_queue => 'q', $end)");
+	$node->stop('immediate');
+	$node->start;
+	is($node->safe_psql('postgres', q{SELECT complete('1')}), 'crashed', "a crash after $end");
+}
 
 $node->stop;
 done_testing();
