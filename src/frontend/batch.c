@@ -262,8 +262,9 @@ publish(Call *call)
 {
 	TimestampTz now = clock_wall_now();
 
-	/* When the limit of a queue lets one go on, others may, too. */
-	call->chained = call->outcome == OUTCOME_WAIT && call->service.pause > 0;
+	/* When it gets one after all, others may, too. */
+	if (call->outcome != OUTCOME_RETRY)
+		call->chained = call->outcome == OUTCOME_WAIT && call->service.tasks_held;
 	switch (call->outcome)
 	{
 		case OUTCOME_ANSWER:
@@ -273,7 +274,9 @@ publish(Call *call)
 			durable_answer(call);
 			break;
 		case OUTCOME_WAIT:
-			if (call->service.tasks_held)
+			if (call->service.pause > 0 && !longpoll_is_deaf(call))
+				longpoll_pause(call, now + call->service.pause);
+			else if (call->service.tasks_held)
 				retry_at(call, now + (call->service.pause > 0 ? call->service.pause : HELD_DELAY));
 			else if (longpoll_is_deaf(call))
 				retry_at(call, now + DEAF_DELAY);
@@ -292,7 +295,7 @@ static void
 undo(Call *call, const ErrorData *error)
 {
 	call->answer = NULL;
-	call->chained = false;
+	call->chained = call->channel && call->service.wait.kind == WAKE_QUEUE;
 	if (call->channel && clock_wall_now() < call->give_up)
 	{
 		longpoll_park(call, Min(clock_wall_now() + FAILED_DELAY, call->give_up));

@@ -47,6 +47,8 @@ call_drop(Call *call)
 {
 	if (call->phase == CALL_READY || call->phase == CALL_WAITING)
 		dlist_delete(&call->of_phase);
+	if (call->phase == CALL_READY)
+		longpoll_pass_on(call);
 	if (call->phase == CALL_PARKED)
 		longpoll_unpark(call);
 	longpoll_leave(call);

@@ -6,7 +6,8 @@
  * that look at the same thing share a channel, which is one subscription in
  * shared memory: it is made before they look, so that nothing is missed, and
  * given up with the last of them.  A heap has the times at which parked calls
- * look again on their own or give up.
+ * look again on their own or give up; another one the times at which the limits
+ * of queues let somebody go on.
  *
  * A call is in the list of its channel while it is parked, and among the users
  * of it until it is answered.
@@ -32,19 +33,32 @@ struct Channel
 	int subscription;
 	int users;
 	dlist_head parked; /* the oldest first */
+	pairingheap_node of_time;
+	TimestampTz resume_at; /* 0: nothing holds its calls back */
 };
 
 static int compare_times(const pairingheap_node *a, const pairingheap_node *b, void *arg);
+static int compare_resumes(const pairingheap_node *a, const pairingheap_node *b, void *arg);
 
 static HTAB *channels;
 static int parked = 0;
 static pairingheap times = {.ph_compare = compare_times};
+static pairingheap resumes = {.ph_compare = compare_resumes};
 
 static int
 compare_times(const pairingheap_node *a, const pairingheap_node *b, void *arg)
 {
 	TimestampTz time_a = pairingheap_const_container(Call, of_time, a)->wake_at;
 	TimestampTz time_b = pairingheap_const_container(Call, of_time, b)->wake_at;
+
+	return time_a < time_b ? 1 : time_a > time_b ? -1 : 0;
+}
+
+static int
+compare_resumes(const pairingheap_node *a, const pairingheap_node *b, void *arg)
+{
+	TimestampTz time_a = pairingheap_const_container(Channel, of_time, a)->resume_at;
+	TimestampTz time_b = pairingheap_const_container(Channel, of_time, b)->resume_at;
 
 	return time_a < time_b ? 1 : time_a > time_b ? -1 : 0;
 }
@@ -68,10 +82,21 @@ find_channel(WakeKind kind, uint64 channel, HASHACTION action)
 	if (action == HASH_ENTER && !found)
 	{
 		entry->users = 0;
+		entry->resume_at = 0;
 		entry->subscription = wake_subscribe(kind, channel);
 		dlist_init(&entry->parked);
 	}
 	return entry;
+}
+
+static void
+set_resume(Channel *channel, TimestampTz time)
+{
+	if (channel->resume_at != 0)
+		pairingheap_remove(&resumes, &channel->of_time);
+	channel->resume_at = time;
+	if (time != 0)
+		pairingheap_add(&resumes, &channel->of_time);
 }
 
 /* longpoll_leave -- the call does not look at anything any more. */
@@ -83,6 +108,7 @@ longpoll_leave(Call *call)
 	call->channel = NULL;
 	if (channel == NULL || --channel->users > 0)
 		return;
+	set_resume(channel, 0);
 	wake_unsubscribe(channel->subscription);
 	hash_search(channels, &channel->key, HASH_REMOVE, NULL);
 }
@@ -118,6 +144,20 @@ longpoll_park(Call *call, TimestampTz wake_at)
 		pairingheap_add(&times, &call->of_time);
 	if (call->channel)
 		dlist_push_tail(&call->channel->parked, &call->of_phase);
+}
+
+/*
+ * longpoll_pause -- parks a call until it gives up; of all that wait for its
+ * queue one looks when the limit of the queue lets it, and more if it gets a task.
+ */
+void
+longpoll_pause(Call *call, TimestampTz resume_at)
+{
+	Channel *channel = call->channel;
+
+	if (channel->resume_at == 0 || resume_at < channel->resume_at)
+		set_resume(channel, resume_at);
+	longpoll_park(call, call->give_up);
 }
 
 /* longpoll_unpark -- the opposite; the caller decides what becomes of it. */
@@ -164,6 +204,18 @@ wake(Call *call)
 	call_ready(call);
 }
 
+/* longpoll_pass_on -- a call that was woken goes: the next one looks instead. */
+void
+longpoll_pass_on(const Call *call)
+{
+	Call *next = call->chained && call->channel ? longpoll_next(call) : NULL;
+
+	if (next == NULL)
+		return;
+	next->chained = true;
+	wake(next);
+}
+
 /*
  * A queue's task is for one poll, the oldest; as there may be more tasks, the
  * next poll looks when that one has found something.
@@ -182,6 +234,22 @@ wake_channel(WakeKind kind, uint64 channel)
 	}
 }
 
+static TimestampTz
+next_time(void)
+{
+	if (pairingheap_is_empty(&times))
+		return DT_NOEND;
+	return pairingheap_container(Call, of_time, pairingheap_first(&times))->wake_at;
+}
+
+static TimestampTz
+next_resume(void)
+{
+	if (pairingheap_is_empty(&resumes))
+		return DT_NOEND;
+	return pairingheap_container(Channel, of_time, pairingheap_first(&resumes))->resume_at;
+}
+
 /* longpoll_wake -- makes ready what was signalled and whose time has come. */
 void
 longpoll_wake(void)
@@ -197,10 +265,18 @@ longpoll_wake(void)
 		else
 			wake_channel(kind, channel);
 	}
-	if (pairingheap_is_empty(&times))
+	if (longpoll_next_time() == DT_NOEND)
 		return;
 	now = clock_wall_now();
-	while (longpoll_next_time() <= now)
+	while (next_resume() <= now)
+	{
+		Channel *paused =
+			pairingheap_container(Channel, of_time, pairingheap_first(&resumes));
+
+		set_resume(paused, 0);
+		wake_channel((WakeKind) paused->key.kind, paused->key.channel);
+	}
+	while (next_time() <= now)
 		wake(pairingheap_container(Call, of_time, pairingheap_first(&times)));
 }
 
@@ -208,9 +284,7 @@ longpoll_wake(void)
 TimestampTz
 longpoll_next_time(void)
 {
-	if (pairingheap_is_empty(&times))
-		return DT_NOEND;
-	return pairingheap_container(Call, of_time, pairingheap_first(&times))->wake_at;
+	return Min(next_time(), next_resume());
 }
 
 /* longpoll_end_all -- the server goes: all that wait get what there is. */

@@ -557,6 +557,35 @@ def a_limit_spreads_the_tasks_of_a_queue():
         assert time.time() - began > 1.5
 
 
+def looks():
+    return int(query("SELECT sum(calls) FROM temporal.stat_rpc() WHERE method = 'PollActivityTaskQueue'"))
+
+
+@test
+def a_limit_lets_look_only_who_may_get_a_task():
+    with Client() as client:
+        assert client.call(WORKFLOW + "StartWorkflowExecution", start("rare", "rare")).status == 0
+        task = PollWorkflowTaskQueueResponse.FromString(
+            client.call(WORKFLOW + "PollWorkflowTaskQueue", poll("rare")).body[5:]
+        )
+        request = RespondWorkflowTaskCompletedRequest()
+        for name in "abc":
+            request.commands.append(schedule_activity("rare").commands[0])
+            request.commands[-1].schedule_activity_task_command_attributes.activity_id = name
+        respond(client, "RespondWorkflowTaskCompleted", request, task)
+        limited = PollActivityTaskQueueRequest.FromString(poll("rare", PollActivityTaskQueueRequest))
+        limited.task_queue_metadata.max_tasks_per_second.value = 1
+        before = looks()
+        polls = []
+        for _ in range(40):
+            polls.append(client.start(WORKFLOW + "PollActivityTaskQueue", headers=[("grpc-timeout", "60S")]))
+            client.send(polls[-1], frame(limited.SerializeToString()))
+        # The first has spent what there is; the limit keeps the others from two tasks.
+        taken = f"FROM temporal.pending_activities WHERE task_queue = '{own('rare')}' AND state = 'Started'"
+        becomes(lambda: query(f"SELECT count(*) {taken}") == "3")
+        assert looks() - before < len(polls) + 20, looks() - before
+
+
 def hold(statement):
     """A session that has executed this in a transaction."""
     holder = subprocess.Popen(
