@@ -92,10 +92,12 @@ CREATE TABLE temporal.pending_activity (
 	activity_id text COLLATE "C" NOT NULL,
 	scheduled bytea,
 	state bytea NOT NULL,
-	PRIMARY KEY (run_id, scheduled_event_id, shard),
-	-- Begins otherwise, lest the planner take one of the two for the other.
-	UNIQUE (activity_id, run_id, shard)
+	PRIMARY KEY (run_id, scheduled_event_id, shard)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+-- Many clients name activities after their events: the primary key finds those.
+-- Begins otherwise, lest the planner take one of the two for the other.
+CREATE UNIQUE INDEX pending_activity_id ON temporal.pending_activity (activity_id, run_id, shard)
+	WHERE activity_id <> scheduled_event_id::text;
 COMMENT ON TABLE temporal.pending_activity IS 'Activities that have not finished. Starting one locks only its row here.';
 COMMENT ON COLUMN temporal.pending_activity.shard IS 'Shard of the workflow id';
 COMMENT ON COLUMN temporal.pending_activity.namespace_id IS 'Namespace';

@@ -45,8 +45,6 @@ activity_row(const RunKey *key, uint64 row)
 	return activity;
 }
 
-#define BY_ID_SQL ACTIVITY_SQL " AND activity_id OPERATOR(pg_catalog.=) $4"
-#define BY_ID_TYPES {INT2OID, UUIDOID, UUIDOID, TEXTOID}
 #define ACTIVITY_KEYS 3
 
 /* Columns of "pending_activity". */
@@ -76,26 +74,34 @@ is_row_of(const RunKey *key, RowScan *scan)
 				  &key->namespace_id, UUID_LEN) == 0;
 }
 
-/* The activity that was found, unless it is of another namespace. */
+/* The activity that a scan is at, unless it is of another namespace. */
+static PendingActivity *
+activity_at(const RunKey *key, RowScan *scan)
+{
+	PendingActivity *activity;
+
+	if (!is_row_of(key, scan))
+		return NULL;
+	activity = palloc0(sizeof(PendingActivity));
+	activity->scheduled_event_id =
+		DatumGetInt32(store_scan_value(scan, ACTIVITY_SCHEDULED_EVENT_ID));
+	activity->activity_id = TextDatumGetCString(store_scan_value(scan, ACTIVITY_ID));
+	activity->scheduled =
+		store_scheduled_event(key, activity->scheduled_event_id,
+							  store_scan_null(scan, ACTIVITY_SCHEDULED) ? NULL :
+							  DatumGetByteaPP(store_scan_value(scan, ACTIVITY_SCHEDULED)));
+	activity->state = store_unpack(&pbi__activity_state__descriptor,
+								   DatumGetByteaPP(store_scan_value(scan, ACTIVITY_STATE)));
+	core_expand_activity(activity->scheduled, activity->state);
+	return activity;
+}
+
+/* As activity_at(), at the end of the scan. */
 static PendingActivity *
 found_activity(const RunKey *key, RowScan *scan)
 {
-	PendingActivity *activity = NULL;
+	PendingActivity *activity = activity_at(key, scan);
 
-	if (is_row_of(key, scan))
-	{
-		activity = palloc0(sizeof(PendingActivity));
-		activity->scheduled_event_id =
-			DatumGetInt32(store_scan_value(scan, ACTIVITY_SCHEDULED_EVENT_ID));
-		activity->activity_id = TextDatumGetCString(store_scan_value(scan, ACTIVITY_ID));
-		activity->scheduled =
-			store_scheduled_event(key, activity->scheduled_event_id,
-								  store_scan_null(scan, ACTIVITY_SCHEDULED) ? NULL :
-								  DatumGetByteaPP(store_scan_value(scan, ACTIVITY_SCHEDULED)));
-		activity->state = store_unpack(&pbi__activity_state__descriptor,
-									   DatumGetByteaPP(store_scan_value(scan, ACTIVITY_STATE)));
-		core_expand_activity(activity->scheduled, activity->state);
-	}
 	store_scan_end(scan);
 	return activity;
 }
@@ -157,14 +163,71 @@ store_take_activity(const RunKey *key, int64 scheduled_event_id)
 	return store_lock_activity(key, scheduled_event_id);
 }
 
+/*
+ * An activity's id is often the text of its event's: then the primary key finds
+ * it, and only if it is not, the index of ids has it.
+ */
+#define ID_INDEX(is_event) ((is_event) ? "pending_activity_pkey" : "pending_activity_id")
+
+/* The event whose text an id is; 0 if it is no such text. */
+static int64
+event_of_text(const char *activity_id)
+{
+	int64		event_id = strtoi64(activity_id, NULL, 10);
+
+	return event_id > 0 && strcmp(psprintf(INT64_FORMAT, event_id), activity_id) == 0 ?
+		event_id : 0;
+}
+
+static void
+id_keys(ScanKey keys, const RunKey *key, const char *activity_id, bool is_event)
+{
+	if (is_event)
+	{
+		activity_keys(keys, key, event_of_text(activity_id));
+		return;
+	}
+	store_key_equal(&keys[0], 1, F_TEXTEQ, text_datum(activity_id));
+	store_key_equal(&keys[1], 2, F_UUID_EQ, uuid_datum(&key->run_id));
+	store_key_equal(&keys[2], 3, F_INT2EQ, Int16GetDatum(key->shard));
+}
+
+static bool
+has_id(const RunKey *key, RowScan *scan, const char *activity_id)
+{
+	return is_row_of(key, scan) &&
+		strcmp(TextDatumGetCString(store_scan_value(scan, ACTIVITY_ID)), activity_id) == 0;
+}
+
+/* The event of the activity of that id; 0 if there is none. */
+static int64
+find_id(const RunKey *key, const char *activity_id, bool is_event)
+{
+	ScanKeyData keys[ACTIVITY_KEYS];
+	RowScan		scan;
+	int64		event_id = 0;
+	bool		found;
+
+	id_keys(keys, key, activity_id, is_event);
+	store_scan_begin_by(&scan, "pending_activity", ID_INDEX(is_event), AccessShareLock, keys,
+						ACTIVITY_KEYS);
+	found = store_scan_next_any(&scan);
+	if (found && has_id(key, &scan, activity_id))
+		event_id = DatumGetInt32(store_scan_value(&scan, ACTIVITY_SCHEDULED_EVENT_ID));
+	store_scan_end(&scan);
+	if (!found)
+		store_require_absent_by("pending_activity", ID_INDEX(is_event), keys, ACTIVITY_KEYS);
+	return event_id;
+}
+
 PendingActivity *
 store_lock_activity_id(const RunKey *key, const char *activity_id)
 {
-	static Statement lock = {BY_ID_SQL " FOR UPDATE", 4, BY_ID_TYPES};
-	static Statement find = {BY_ID_SQL, 4, BY_ID_TYPES};
-	Datum		values[] = {key_datums(key), text_datum(activity_id)};
+	int64		event_id = find_id(key, activity_id, true);
 
-	return store_find(&lock, &find, values) ? activity_row(key, 0) : NULL;
+	if (event_id == 0)
+		event_id = find_id(key, activity_id, false);
+	return event_id != 0 ? store_lock_activity(key, event_id) : NULL;
 }
 
 /* store_load_activities -- all of them, in the order they were scheduled. */
@@ -248,6 +311,31 @@ store_lock_activities(const RunKey *key, List *scheduled_event_ids)
 	return activities;
 }
 
+static void
+load_ids(ExecutionState *state, List *activity_ids, bool is_event)
+{
+	ScanKeyData keys[ACTIVITY_KEYS];
+	RowScan		scan;
+	ListCell   *cell;
+
+	id_keys(keys, &state->key, linitial(activity_ids), is_event);
+	store_scan_begin_by(&scan, "pending_activity", ID_INDEX(is_event), AccessShareLock, keys,
+						ACTIVITY_KEYS);
+	foreach(cell, activity_ids)
+	{
+		PendingActivity *activity;
+
+		id_keys(keys, &state->key, lfirst(cell), is_event);
+		store_scan_again(&scan, keys, ACTIVITY_KEYS);
+		if (!store_scan_next_any(&scan) || !has_id(&state->key, &scan, lfirst(cell)))
+			continue;
+		activity = activity_at(&state->key, &scan);
+		if (state_find_activity(state, activity->scheduled_event_id) == NULL)
+			state_add_activity(state, activity);
+	}
+	store_scan_end(&scan);
+}
+
 /*
  * store_load_named -- the entities that the commands of a completion name.
  *
@@ -256,10 +344,6 @@ store_lock_activities(const RunKey *key, List *scheduled_event_ids)
 void
 store_load_named(ExecutionState *state, List *activity_ids, List *timer_ids)
 {
-	static Statement by_id = {
-		ACTIVITY_SQL " AND activity_id OPERATOR(pg_catalog.=) ANY ($4)",
-		4, {INT2OID, UUIDOID, UUIDOID, TEXTARRAYOID}
-	};
 	static Statement timers = {
 		"SELECT timer_id, started_event_id, fire_at FROM temporal.pending_timer" KEY_SQL
 		" AND timer_id OPERATOR(pg_catalog.=) ANY ($4)",
@@ -268,12 +352,8 @@ store_load_named(ExecutionState *state, List *activity_ids, List *timer_ids)
 
 	if (activity_ids != NIL && state->run->activity_count > 0)
 	{
-		Datum		values[] = {key_datums(&state->key), text_array(activity_ids)};
-		uint64		n = store_run(&by_id, values, NULL);
-
-		for (uint64 i = 0; i < n; i++)
-			if (state_find_activity(state, store_int32(i, 1)) == NULL)
-				state_add_activity(state, activity_row(&state->key, i));
+		load_ids(state, activity_ids, true);
+		load_ids(state, activity_ids, false);
 	}
 	if (timer_ids != NIL && state->run->timer_count > 0)
 		load_timers(state, &timers, text_array(timer_ids));

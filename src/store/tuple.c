@@ -281,13 +281,19 @@ store_find_row(RowScan *scan, const char *table, ScanKey keys, int nkeys, LockMo
 void
 store_require_absent(const char *table, ScanKey keys, int nkeys)
 {
+	store_require_absent_by(table, primary_key(table), keys, nkeys);
+}
+
+void
+store_require_absent_by(const char *table, const char *index, ScanKey keys, int nkeys)
+{
 	RowScan		scan;
 	bool		found;
 
 	if (!IsolationUsesXactSnapshot())
 		return;
 	PushActiveSnapshot(GetLatestSnapshot());
-	scan_begin(&scan, table, primary_key(table), AccessShareLock, nkeys, GetActiveSnapshot());
+	scan_begin(&scan, table, index, AccessShareLock, nkeys, GetActiveSnapshot());
 	store_scan_again(&scan, keys, nkeys);
 	found = store_scan_next_any(&scan);
 	scan_end(&scan);

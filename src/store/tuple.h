@@ -71,6 +71,8 @@ extern bool store_find_row(RowScan *scan, const char *table, ScanKey keys, int n
  * the snapshot does not show, which is a serialization failure.
  */
 extern void store_require_absent(const char *table, ScanKey keys, int nkeys);
+extern void store_require_absent_by(const char *table, const char *index, ScanKey keys,
+									int nkeys);
 
 /*
  * Changes columns of the row that the scan is at, which the caller has locked,

@@ -96,6 +96,21 @@ SELECT t.skip('1s');
 SELECT t.has(t.poll_activity('s37b'), '{"attempt": 2}', 'S-37 variant: attempt 2 comes through the queue');
 SELECT t.check('s37b');
 
+-- An id may be the text of the activity's event, of another one's, or of none.
+SELECT t.run('s37 ids', t.schedule_activity('5') || t.schedule_activity('5 ') || t.schedule_activity('05') || t.schedule_activity('6'));
+SELECT is((SELECT string_agg(scheduled_event_id || ' ' || activity_id, ', ' ORDER BY scheduled_event_id) FROM temporal.pending_activity
+	JOIN temporal.execution_state USING (run_id) WHERE workflow_id = 's37 ids'), '5 5, 6 5 , 7 05, 8 6', 'S-37 ids that look like events');
+SELECT t.rpc('RespondActivityTaskCompletedById', jsonb_build_object('workflow_id', 's37 ids', 'activity_id', id))
+	FROM unnest(ARRAY['6', '5']) AS id;
+SELECT t.history_is('s37 ids', 'P, 5 ACT_SCHED, 6 ACT_SCHED, 7 ACT_SCHED, 8 ACT_SCHED, 9 ACT_START, 10 ACT_DONE, 11 WFT_SCHED, 12 ACT_START, 13 ACT_DONE',
+	'S-37 each is found by its id');
+SELECT is((SELECT string_agg(a ->> 'scheduledEventId', ' ' ORDER BY event_id) FROM temporal.history('s37 ids') AS h (event_id, t, event_type, a)
+	WHERE event_type = 'ActivityTaskCompleted'), '8 5', 'S-37 and it is that one');
+SELECT matches(t.error_of('RespondActivityTaskCompletedById', jsonb_build_object('workflow_id', 's37 ids', 'activity_id', id)),
+	'^TW5', 'S-37 nothing is found by ' || quote_literal(id)) FROM unnest(ARRAY['7', '8', '5', '99999999999999999999']) AS id;
+SELECT alike(t.error_of_complete(t.poll('s37 ids'), t.schedule_activity('05')), 'TW303 ScheduleActivityDuplicateId: %', 'S-37 an id that is pending');
+SELECT t.check('s37 ids');
+
 -- Its event is read from history, unless that is a large batch.
 SELECT t.start('s37 stored');
 SELECT t.complete(t.poll('s37 stored'), t.schedule_activity('small', jsonb_build_object('request_eager_execution', true,
