@@ -109,6 +109,13 @@
 	index_beginscan((table), (index), (snapshot), (nkeys), 0)
 #endif
 
+/* 18 asks whether the key may be deferrable; ours are not. */
+#if PG_VERSION_NUM >= 180000
+#define compat_primary_key(table) RelationGetPrimaryKeyIndex((table), false)
+#else
+#define compat_primary_key(table) RelationGetPrimaryKeyIndex(table)
+#endif
+
 /* 16 keeps settings in a hash table, and makes a sorted list of them for who asks. */
 #if PG_VERSION_NUM >= 160000
 #define COMPAT_COPIES_SETTINGS true

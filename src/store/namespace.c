@@ -66,36 +66,15 @@ built_in_namespace(void)
 #define BY_NAME_SQL \
 	"SELECT " NAMESPACE_COLUMNS " FROM temporal.namespace WHERE name OPERATOR(pg_catalog.=) $1"
 
-static Namespace *
-found_namespace(RowScan *scan)
-{
-	Namespace  *namespace = palloc0(sizeof(Namespace));
-
-	namespace->id = *DatumGetUUIDP(store_scan_value(scan, 1));
-	namespace->name = TextDatumGetCString(store_scan_value(scan, 2));
-	namespace->state = DatumGetInt16(store_scan_value(scan, 3));
-	namespace->retention = DatumGetInt64(store_scan_value(scan, 4));
-	namespace->created_at = DatumGetTimestampTz(store_scan_value(scan, 5));
-	namespace->info = DatumGetByteaPCopy(store_scan_value(scan, 6));
-	namespace->stored = true;
-	return namespace;
-}
-
 /* As it is in the table; NULL if there is none. */
 static Namespace *
 read_namespace(const char *name)
 {
-	ScanKeyData key;
-	RowScan		scan;
-	Namespace  *namespace = NULL;
+	static Statement find = {BY_NAME_SQL, 1, {TEXTOID}};
+	Datum		values[] = {text_datum(name)};
 
-	store_key_equal(&key, 1, F_TEXTEQ, text_datum(name));
-	store_scan_begin_by(&scan, "namespace", "namespace_name_key", AccessShareLock, &key, 1);
-	if (store_scan_next_any(&scan))
-		namespace = found_namespace(&scan);
-	store_scan_end(&scan);
-	if (namespace != NULL)
-		return namespace;
+	if (store_run(&find, values, NULL) > 0)
+		return namespace_row(0);
 	return strcmp(name, DEFAULT_NAMESPACE) == 0 ? built_in_namespace() : NULL;
 }
 

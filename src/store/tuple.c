@@ -87,12 +87,14 @@ store_insert(const char *table, int natts, const Datum *values, const bool *null
 	return tid;
 }
 
+/* By an index, or by the primary key (NULL). */
 static void
 scan_begin(RowScan *scan, const char *table, const char *index, LOCKMODE lock, int nkeys,
 		   Snapshot snapshot)
 {
 	scan->table = table_open(store_relation(table), lock);
-	scan->index = index_open(store_relation(index), AccessShareLock);
+	scan->index = index_open(index ? store_relation(index) : compat_primary_key(scan->table),
+							 AccessShareLock);
 	scan->slot = table_slot_create(scan->table, NULL);
 	scan->scan = compat_index_beginscan(scan->table, scan->index, snapshot, nkeys);
 }
@@ -109,19 +111,10 @@ scan_end(RowScan *scan)
 	table_close(scan->table, NoLock);
 }
 
-static const char *
-primary_key(const char *table)
-{
-	static char name[NAMEDATALEN];
-
-	snprintf(name, sizeof(name), "%s_pkey", table);
-	return name;
-}
-
 void
 store_scan_begin(RowScan *scan, const char *table, LOCKMODE lock, ScanKey keys, int nkeys)
 {
-	store_scan_begin_by(scan, table, primary_key(table), lock, keys, nkeys);
+	store_scan_begin_by(scan, table, NULL, lock, keys, nkeys);
 }
 
 void
@@ -281,7 +274,7 @@ store_find_row(RowScan *scan, const char *table, ScanKey keys, int nkeys, LockMo
 void
 store_require_absent(const char *table, ScanKey keys, int nkeys)
 {
-	store_require_absent_by(table, primary_key(table), keys, nkeys);
+	store_require_absent_by(table, NULL, keys, nkeys);
 }
 
 void
@@ -410,7 +403,7 @@ store_may_exist(const char *table, ScanKey keys, int nkeys, TransactionId *other
 	InitDirtySnapshot(dirty);
 	/* Are set when a row is looked at. */
 	dirty.xmin = dirty.xmax = InvalidTransactionId;
-	scan_begin(&scan, table, primary_key(table), RowExclusiveLock, nkeys, &dirty);
+	scan_begin(&scan, table, NULL, RowExclusiveLock, nkeys, &dirty);
 	store_scan_again(&scan, keys, nkeys);
 	found = index_getnext_slot(scan.scan, ForwardScanDirection, scan.slot);
 	scan_end(&scan);
