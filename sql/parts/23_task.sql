@@ -11,7 +11,7 @@ CREATE TABLE temporal.task (
 	shard smallint,
 	priority smallint,
 	kind smallint NOT NULL,
-	queue text COLLATE "C" NOT NULL,
+	queue text COLLATE "C",
 	PRIMARY KEY (queue_id, shard, priority, created_at, run_id, event_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500,
 		autovacuum_vacuum_cost_delay = 0,
@@ -27,4 +27,4 @@ COMMENT ON COLUMN temporal.task.event_id IS 'Event that scheduled it';
 COMMENT ON COLUMN temporal.task.namespace_id IS 'Namespace';
 COMMENT ON COLUMN temporal.task.kind IS 'TaskQueueType: 1 workflow, 2 activity';
 COMMENT ON COLUMN temporal.task.stamp IS 'Must equal the stamp of what it offers, else it is obsolete';
-COMMENT ON COLUMN temporal.task.queue IS 'Queue name';
+COMMENT ON COLUMN temporal.task.queue IS 'Queue name; NULL if it is the queue of the run or its sticky one';

@@ -170,13 +170,29 @@ CREATE VIEW temporal.pending_timers WITH (security_invoker = true) AS
 	LEFT JOIN temporal.namespace n ON n.id = p.namespace_id;
 COMMENT ON VIEW temporal.pending_timers IS 'User timers that have not fired.';
 
+CREATE FUNCTION temporal.queue_id(namespace_id uuid, task_type integer, task_queue text)
+RETURNS bigint
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'temporal_queue_id';
+COMMENT ON FUNCTION temporal.queue_id IS
+'The id under which a task queue is stored.';
+
 CREATE VIEW temporal.task_queues WITH (security_invoker = true) AS
-	SELECT coalesce(n.name, 'default') AS namespace, t.queue AS task_queue,
-		temporal.enum_name('TaskQueueType', t.kind) AS task_type,
-		count(*) AS backlog, min(t.created_at) AS oldest
-	FROM temporal.task t
-	LEFT JOIN temporal.namespace n ON n.id = t.namespace_id
-	GROUP BY 1, 2, 3;
+	SELECT coalesce(n.name, 'default') AS namespace,
+		coalesce(q.name, (
+			SELECT c.name
+			FROM temporal.task k
+			JOIN temporal.execution_state s USING (shard, namespace_id, run_id)
+			JOIN temporal.execution x USING (workflow_id, run_id, shard, namespace_id)
+			CROSS JOIN LATERAL (VALUES (x.task_queue),
+				(temporal.decode('temporal.internal.RunState', s.state) ->> 'stickyQueue')) c (name)
+			WHERE k.queue_id = q.queue_id AND temporal.queue_id(namespace_id, k.kind, c.name) = k.queue_id
+			LIMIT 1)) AS task_queue,
+		temporal.enum_name('TaskQueueType', q.kind) AS task_type, q.backlog, q.oldest
+	FROM (SELECT t.namespace_id, t.queue_id, t.kind, max(t.queue) AS name, count(*) AS backlog, min(t.created_at) AS oldest
+		FROM temporal.task t
+		GROUP BY 1, 2, 3) q
+	LEFT JOIN temporal.namespace n ON n.id = q.namespace_id;
 COMMENT ON VIEW temporal.task_queues IS 'Task queues with tasks that nobody has taken.';
 
 CREATE FUNCTION temporal.stat_workers(
@@ -215,13 +231,6 @@ LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'temporal_pollers';
 COMMENT ON FUNCTION temporal.stat_pollers IS
 'Who has polled task queues lately, in the namespaces that the current role may read.';
-
-CREATE FUNCTION temporal.queue_id(namespace_id uuid, task_type integer, task_queue text)
-RETURNS bigint
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'temporal_queue_id';
-COMMENT ON FUNCTION temporal.queue_id IS
-'The id under which a task queue is stored.';
 
 CREATE FUNCTION temporal.status()
 RETURNS TABLE (problem text, detail text, fix text)
@@ -290,9 +299,9 @@ BEGIN ATOMIC
 	FROM temporal.task_queues q
 	WHERE q.oldest OPERATOR(pg_catalog.<)
 			(pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) '1 minute'::pg_catalog.interval)
-		AND NOT EXISTS (SELECT FROM temporal.stat_pollers() p, temporal.task t
-			WHERE t.queue OPERATOR(pg_catalog.=) q.task_queue
-				AND t.queue_id OPERATOR(pg_catalog.=) p.queue_id
+		AND NOT EXISTS (SELECT FROM temporal.stat_pollers() p
+			WHERE p.queue_id OPERATOR(pg_catalog.=) temporal.queue_id(p.namespace_id,
+					CASE q.task_type WHEN 'Workflow' THEN 1 ELSE 2 END, q.task_queue)
 				AND p.last_access OPERATOR(pg_catalog.>)
 					(pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) '1 minute'::pg_catalog.interval));
 END;

@@ -436,18 +436,22 @@ write_visibility(const Transition *transition)
 static void
 write_tasks(const Transition *transition)
 {
-	const RunKey *key = &transition->state->key;
+	const ExecutionState *state = transition->state;
+	const RunKey *key = &state->key;
 	ListCell   *cell;
 
 	foreach(cell, transition->tasks)
 	{
 		TaskOp	   *task = lfirst(cell);
 		uint64		queue_id = ident_queue(&key->namespace_id, task->kind, task->queue);
+		bool		is_own = strcmp(task->queue, state->info->task_queue) == 0 ||
+			(task->kind == QUEUE_TYPE(WORKFLOW) &&
+			 strcmp(task->queue, state->run->sticky_queue) == 0);
 		TaskRow		row = {*key, task->event_id, task->stamp, task->priority, task->created_at,
-		task->queue, queue_id};
+		queue_id};
 
 		if (task->op == OP_ADD)
-			store_insert_task(&row, task->kind);
+			store_insert_task(&row, task->kind, is_own ? NULL : task->queue);
 		else
 			store_drop_task(&row);
 	}

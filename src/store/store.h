@@ -162,14 +162,13 @@ typedef struct TaskRow
 	int32		stamp;
 	int			priority;
 	TimestampTz created_at;
-	const char *queue;
 	uint64		queue_id;
 } TaskRow;
 
 extern List *store_peek_tasks(const pg_uuid_t *namespace_id, int kind, const char *queue,
 							  int limit, TimestampTz not_before);
 extern void store_drop_task(const TaskRow *task);
-extern void store_insert_task(const TaskRow *task, int kind);
+extern void store_insert_task(const TaskRow *task, int kind, const char *queue);
 extern TimestampTz store_oldest_task(const pg_uuid_t *namespace_id, int kind, const char *queue,
 									 TimestampTz not_before);
 extern void store_backlog(const pg_uuid_t *namespace_id, int kind, const char *queue,

@@ -35,19 +35,25 @@ enum
 /* Priorities are numbered from 1. */
 #define LAST_PRIORITY 5
 
-/* store_insert_task -- makes an offer; those who wait for it hear at commit. */
+/*
+ * store_insert_task -- makes an offer; those who wait for it hear at commit.
+ *
+ * The name of its queue is for people to see: NULL if the run tells it.
+ */
 void
-store_insert_task(const TaskRow *task, int kind)
+store_insert_task(const TaskRow *task, int kind, const char *queue)
 {
 	Datum		values[] = {
 		Int64GetDatum((int64) task->queue_id), TimestampTzGetDatum(task->created_at),
 		Int32GetDatum((int32) task->event_id), uuid_datum(&task->key.run_id),
 		uuid_datum(&task->key.namespace_id),
 		Int32GetDatum(task->stamp), Int16GetDatum(task->key.shard),
-		Int16GetDatum(task->priority), Int16GetDatum(kind), text_datum(task->queue)
+		Int16GetDatum(task->priority), Int16GetDatum(kind),
+		queue == NULL ? (Datum) 0 : text_datum(queue)
 	};
+	bool		nulls[TASK_COLUMNS] = {[TASK_QUEUE - 1] = queue == NULL};
 
-	store_insert("task", TASK_COLUMNS, values, NULL);
+	store_insert("task", TASK_COLUMNS, values, nulls);
 	wake_mark_task(task->queue_id, task->created_at);
 }
 
@@ -62,7 +68,6 @@ task_row(RowScan *scan, const RunKey *key, uint64 queue_id)
 	task->stamp = DatumGetInt32(store_scan_value(scan, TASK_STAMP));
 	task->priority = DatumGetInt16(store_scan_value(scan, TASK_PRIORITY));
 	task->created_at = DatumGetTimestampTz(store_scan_value(scan, TASK_CREATED_AT));
-	task->queue = TextDatumGetCString(store_scan_value(scan, TASK_QUEUE));
 	task->queue_id = queue_id;
 	return task;
 }

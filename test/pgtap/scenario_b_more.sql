@@ -111,6 +111,21 @@ SELECT matches(t.error_of('RespondActivityTaskCompletedById', jsonb_build_object
 SELECT alike(t.error_of_complete(t.poll('s37 ids'), t.schedule_activity('05')), 'TW303 ScheduleActivityDuplicateId: %', 'S-37 an id that is pending');
 SELECT t.check('s37 ids');
 
+-- Of a queue that its run tells an offer does not have the name.
+CREATE FUNCTION t.queues() RETURNS text LANGUAGE sql AS
+$$
+	SELECT string_agg(concat_ws(' ', task_type, task_queue, backlog), ', ' ORDER BY task_queue, task_type)
+	FROM temporal.task_queues WHERE task_queue LIKE 's37 queue%'
+$$;
+SELECT t.run('s37 queue', t.schedule_activity('own') || t.schedule_activity('again')
+	|| t.schedule_activity('other', '{"task_queue": {"name": "s37 queue of others"}}'), complete_options => t.sticky('s37 queue kept', 's37 queue'));
+SELECT t.poll_sticky('s37 queue kept', 's37 queue');
+SELECT t.signal('s37 queue');
+SELECT is(t.queues(), 'Activity s37 queue 2, Workflow s37 queue kept 1, Activity s37 queue of others 1', 'S-37 queues of a sticky run');
+SELECT t.complete(t.poll_sticky('s37 queue kept', 's37 queue'));
+SELECT t.signal('s37 queue');
+SELECT is(t.queues(), 'Activity s37 queue 2, Workflow s37 queue 1, Activity s37 queue of others 1', 'S-37 queues of one that is not');
+
 -- Its event is read from history, unless that is a large batch.
 SELECT t.start('s37 stored');
 SELECT t.complete(t.poll('s37 stored'), t.schedule_activity('small', jsonb_build_object('request_eager_execution', true,

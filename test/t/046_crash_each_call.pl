@@ -333,7 +333,7 @@ sub cut
 	{
 		speak($prefix) if $round >= 3;
 		# So many that each queue gives one, if nothing else is due.
-		my $tasks = sql(q{SELECT count(DISTINCT queue_id) FROM temporal.task WHERE queue <> 'nobody'});
+		my $tasks = sql(q{SELECT count(DISTINCT queue_id) FROM temporal.task WHERE queue IS DISTINCT FROM 'nobody'});
 
 		if ($tasks == 0)
 		{
