@@ -48,6 +48,7 @@ type report struct {
 	Scenario         string      `json:"scenario"`
 	Concurrency      int         `json:"concurrency"`
 	Workflows        int         `json:"workflows"`
+	WarmUp           int         `json:"warm_up"` // workflows before those; nothing else here counts them
 	Seconds          float64     `json:"seconds"`
 	WorkflowsPerS    float64     `json:"workflows_per_s"`
 	ActivitiesPerS   float64     `json:"activities_per_s"`
@@ -157,7 +158,7 @@ func main() {
 	}
 
 	r := summarize(samples, began)
-	r.Scenario, r.Concurrency = *name, *concurrency
+	r.Scenario, r.Concurrency, r.WarmUp = *name, *concurrency, *warmup
 	r.ActivitiesWanted = int64(sc.activities * r.Workflows)
 	r.ActivitiesRun = activitiesRun.Load()
 	r.ActivitiesPerS = r.WorkflowsPerS * float64(sc.activities)
