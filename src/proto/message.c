@@ -2,7 +2,7 @@
  * message.c
  *	  Messages to bytes and back, in the current memory context.
  *
- * Bytes are unpacked only after wire_check() has passed them: protobuf-c
+ * Bytes are unpacked only after wire_mend() has passed them: protobuf-c
  * itself checks neither UTF-8 nor depth nor size.
  */
 #include "postgres.h"
@@ -53,7 +53,7 @@ packed_size(const ProtobufCMessage *message)
 void *
 proto_unpack(const ProtobufCMessageDescriptor *descriptor, const uint8 *data, size_t len)
 {
-	const char *problem = wire_check(descriptor, data, len);
+	const char *problem = wire_mend(descriptor, &data, len);
 
 	if (problem != NULL)
 		ereport(ERROR,

@@ -13,6 +13,9 @@
  * that, and protobuf-c does not merge well: 1.4.1 gives up when a oneof is
  * unset in both, older ones read beyond their tables.  It is refused.
  *
+ * A NUL byte is refused, but not in the texts of a failure: whatever an
+ * exception says, a worker has to be able to report it.  '?' takes its place.
+ *
  * Fields that we do not know are skipped, and kept by protobuf-c.  Groups are
  * refused: proto3 has none and protobuf-c cannot skip them.
  *
@@ -23,6 +26,7 @@
 
 #include "mb/pg_wchar.h"
 
+#include "proto/failure.pb-c.h"
 #include "proto/wire.h"
 
 /* Bounds that protobuf-c sets too. */
@@ -41,10 +45,14 @@
 /* Our largest message has 70 fields. */
 #define MAX_FIELDS 256
 
-/* What all levels share: the bytes that unpacking would take so far. */
+/* What all levels share. */
 typedef struct WireCheck
 {
-	size_t unpacked_size;
+	size_t unpacked_size; /* the bytes that unpacking would take so far */
+	const uint8 *data;	  /* of the outermost message */
+	size_t len;
+	bool may_mend;
+	uint8 *mended; /* the same with NUL bytes replaced, once one was met */
 } WireCheck;
 
 /* One message being checked, and where it is. */
@@ -207,6 +215,56 @@ check_submessage(WireCheck *check, WireMessage *message, const uint8 *data, size
 }
 
 /*
+ * is_valid_text -- UTF-8 without a NUL byte?
+ */
+static bool
+is_valid_text(const uint8 *text, size_t len)
+{
+	return pg_encoding_verifymbstr(PG_UTF8, (const char *) text, len) == len;
+}
+
+/*
+ * replace_nul_bytes -- the text in the mended bytes, without NUL bytes.
+ */
+static const uint8 *
+replace_nul_bytes(WireCheck *check, const uint8 *text, size_t len)
+{
+	uint8 *mended;
+
+	if (check->mended == NULL)
+	{
+		check->mended = palloc(check->len);
+		memcpy(check->mended, check->data, check->len);
+	}
+	mended = check->mended + (text - check->data);
+	for (size_t i = 0; i < len; i++)
+	{
+		if (mended[i] == 0)
+			mended[i] = '?';
+	}
+	return mended;
+}
+
+/*
+ * check_text -- a field that is text.
+ */
+static const char *
+check_text(WireCheck *check, const WireMessage *message, const uint8 *text, size_t len)
+{
+	check->unpacked_size += len;
+	if (is_valid_text(text, len))
+		return NULL;
+	if (memchr(text, 0, len) != NULL)
+	{
+		if (!check->may_mend || message->descriptor != &pb__failure__descriptor)
+			return reject(message, "string contains a NUL byte");
+		if (is_valid_text(replace_nul_bytes(check, text, len), len))
+			return NULL;
+	}
+	return reject(message, "string is not valid UTF-8");
+}
+
+/*
  * check_bytes -- a length-prefixed field.
  */
 static const char *
@@ -231,12 +289,7 @@ check_bytes(WireCheck *check, WireMessage *message)
 	switch (field->type)
 	{
 		case PROTOBUF_C_TYPE_STRING:
-			check->unpacked_size += len;
-			if (pg_encoding_verifymbstr(PG_UTF8, (const char *) data, len) == len)
-				return NULL;
-			return reject(message,
-						  memchr(data, 0, len) != NULL ? "string contains a NUL byte"
-													   : "string is not valid UTF-8");
+			return check_text(check, message, data, len);
 		case PROTOBUF_C_TYPE_BYTES:
 			check->unpacked_size += len;
 			return NULL;
@@ -322,8 +375,24 @@ check_message(WireCheck *check, WireMessage *message)
 const char *
 wire_check(const ProtobufCMessageDescriptor *descriptor, const uint8 *data, size_t len)
 {
-	WireCheck check = {0};
+	WireCheck check = {.data = data, .len = len};
 	WireMessage message = {.descriptor = descriptor, .at = data, .end = data + len};
 
 	return check_message(&check, &message);
+}
+
+/*
+ * wire_mend -- the same, of bytes that a failure may have NUL bytes in; what
+ * is to be unpacked instead of them is left in "*data".
+ */
+const char *
+wire_mend(const ProtobufCMessageDescriptor *descriptor, const uint8 **data, size_t len)
+{
+	WireCheck check = {.data = *data, .len = len, .may_mend = true};
+	WireMessage message = {.descriptor = descriptor, .at = *data, .end = *data + len};
+	const char *problem = check_message(&check, &message);
+
+	if (problem == NULL && check.mended != NULL)
+		*data = check.mended;
+	return problem;
 }

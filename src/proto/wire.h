@@ -13,6 +13,8 @@
 /* wire.c: needs nothing of a backend but palloc() */
 extern const char *wire_check(const ProtobufCMessageDescriptor *descriptor, const uint8 *data,
 							  size_t len);
+extern const char *wire_mend(const ProtobufCMessageDescriptor *descriptor, const uint8 **data,
+							 size_t len);
 
 /* message.c */
 extern void *proto_unpack(const ProtobufCMessageDescriptor *descriptor, const uint8 *data,

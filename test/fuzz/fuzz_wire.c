@@ -1,6 +1,6 @@
 /*
  * fuzz_wire.c
- *	  Bytes that wire_check() passes can be unpacked, and survive packing.
+ *	  Bytes that wire_mend() passes can be unpacked, and survive packing.
  *
  * protobuf-c takes its memory from malloc() here, so that the sanitizer sees
  * what it frees twice or reads beyond the end.
@@ -17,7 +17,7 @@ unpack(const ProtobufCMessageDescriptor *descriptor, const uint8 *data, size_t l
 {
 	ProtobufCMessage *message;
 
-	if (wire_check(descriptor, data, len) != NULL)
+	if (wire_mend(descriptor, &data, len) != NULL)
 		return NULL;
 	message = protobuf_c_message_unpack(descriptor, NULL, len, data);
 	if (message == NULL)

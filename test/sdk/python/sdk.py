@@ -121,6 +121,12 @@ async def a_failure_arrives_with_type_and_details(client):
 
 
 @test
+async def failures_may_hold_nul_bytes(client):
+    error = await raises(WorkflowFailureError, run(client, w.NulBytes.run))
+    assert error.cause.message == "?" and list(error.cause.details) == ["a?b"]
+
+
+@test
 async def an_activity_times_out(client):
     assert "StartToClose" in await run(client, w.Timeouts.run)
 

@@ -30,6 +30,11 @@ async def fail_for_good() -> None:
 
 
 @activity.defn
+async def fail_with_nul_bytes() -> None:
+    raise ApplicationError("a\0b", non_retryable=True)
+
+
+@activity.defn
 async def sleep_long() -> str:
     await asyncio.sleep(60)
     return "slept"
@@ -114,6 +119,16 @@ class Failures:
     @workflow.run
     async def run(self) -> None:
         await workflow.execute_activity(fail_for_good, start_to_close_timeout=SHORT)
+
+
+@workflow.defn
+class NulBytes:
+    @workflow.run
+    async def run(self) -> None:
+        try:
+            await workflow.execute_activity(fail_with_nul_bytes, start_to_close_timeout=SHORT)
+        except ActivityError as error:
+            raise ApplicationError("\0", error.cause.message)
 
 
 @workflow.defn
@@ -279,6 +294,7 @@ ACTIVITIES = [
     greet,
     fail_until,
     fail_for_good,
+    fail_with_nul_bytes,
     sleep_long,
     heartbeat_until_cancelled,
     remember_heartbeat,
@@ -290,6 +306,7 @@ WORKFLOWS = [
     Fanout,
     Retries,
     Failures,
+    NulBytes,
     Timeouts,
     HeartbeatDetails,
     Cancelled,
