@@ -2,7 +2,7 @@
 
 CREATE TABLE temporal.history (
 	run_id uuid,
-	namespace_id uuid NOT NULL,
+	namespace_id uuid,
 	first_event_id integer,
 	event_count integer NOT NULL,
 	shard smallint,
@@ -19,7 +19,7 @@ END
 $$;
 COMMENT ON TABLE temporal.history IS 'Batches of history events.';
 COMMENT ON COLUMN temporal.history.shard IS 'Shard of the workflow id';
-COMMENT ON COLUMN temporal.history.namespace_id IS 'Namespace';
+COMMENT ON COLUMN temporal.history.namespace_id IS 'Namespace; NULL for the one that is there from the beginning';
 COMMENT ON COLUMN temporal.history.run_id IS 'Run id';
 COMMENT ON COLUMN temporal.history.first_event_id IS 'Id of the first event of the batch';
 COMMENT ON COLUMN temporal.history.event_count IS 'Number of events of the batch';

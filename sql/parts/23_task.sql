@@ -6,7 +6,7 @@ CREATE TABLE temporal.task (
 	created_at timestamptz,
 	event_id integer,
 	run_id uuid,
-	namespace_id uuid NOT NULL,
+	namespace_id uuid,
 	stamp integer NOT NULL,
 	shard smallint,
 	priority smallint,
@@ -24,7 +24,7 @@ COMMENT ON COLUMN temporal.task.priority IS 'Priority key, 1 is served first';
 COMMENT ON COLUMN temporal.task.created_at IS 'When it became ready';
 COMMENT ON COLUMN temporal.task.run_id IS 'Run id';
 COMMENT ON COLUMN temporal.task.event_id IS 'Event that scheduled it';
-COMMENT ON COLUMN temporal.task.namespace_id IS 'Namespace';
+COMMENT ON COLUMN temporal.task.namespace_id IS 'Namespace; NULL for the one that is there from the beginning';
 COMMENT ON COLUMN temporal.task.kind IS 'TaskQueueType: 1 workflow, 2 activity';
 COMMENT ON COLUMN temporal.task.stamp IS 'Must equal the stamp of what it offers, else it is obsolete';
 COMMENT ON COLUMN temporal.task.queue IS 'Queue name; NULL if it is the queue of the run or its sticky one';

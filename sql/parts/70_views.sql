@@ -116,7 +116,7 @@ CREATE VIEW temporal.events WITH (security_invoker = true) AS
 	LEFT JOIN temporal.namespace n ON n.id = x.namespace_id
 	CROSS JOIN LATERAL (
 		SELECT d.* FROM temporal.history h, temporal.decode_events(x.workflow_id, x.run_id, x.task_queue, h.events) d
-		WHERE h.shard = x.shard AND h.namespace_id = x.namespace_id AND h.run_id = x.run_id
+		WHERE h.shard = x.shard AND h.run_id = x.run_id
 		UNION ALL
 		SELECT d.* FROM temporal.decode_kept_events(s.info, s.state) d
 		WHERE x.close_time IS NULL) v;
@@ -145,7 +145,6 @@ CREATE VIEW temporal.pending_activities WITH (security_invoker = true) AS
 		SELECT temporal.stored_event(h.events, p.scheduled_event_id)
 		FROM temporal.history h
 		WHERE h.run_id = p.run_id AND h.first_event_id <= p.scheduled_event_id AND h.shard = p.shard
-			AND h.namespace_id = p.namespace_id
 		ORDER BY h.first_event_id DESC LIMIT 1)) AS scheduled) e
 	CROSS JOIN LATERAL (SELECT temporal.decode_activity(p.namespace_id, p.run_id, p.scheduled_event_id, e.scheduled, p.state) AS s) a
 	WHERE x.close_time IS NULL;
@@ -182,14 +181,15 @@ CREATE VIEW temporal.task_queues WITH (security_invoker = true) AS
 		coalesce(q.name, (
 			SELECT c.name
 			FROM temporal.task k
-			JOIN temporal.execution_state s USING (shard, namespace_id, run_id)
-			JOIN temporal.execution x USING (workflow_id, run_id, shard, namespace_id)
+			JOIN temporal.execution_state s USING (shard, run_id)
+			JOIN temporal.execution x USING (workflow_id, run_id, shard)
 			CROSS JOIN LATERAL (VALUES (x.task_queue),
 				(temporal.decode('temporal.internal.RunState', s.state) ->> 'stickyQueue')) c (name)
-			WHERE k.queue_id = q.queue_id AND temporal.queue_id(namespace_id, k.kind, c.name) = k.queue_id
+			WHERE k.queue_id = q.queue_id AND temporal.queue_id(x.namespace_id, k.kind, c.name) = k.queue_id
 			LIMIT 1)) AS task_queue,
 		temporal.enum_name('TaskQueueType', q.kind) AS task_type, q.backlog, q.oldest
-	FROM (SELECT t.namespace_id, t.queue_id, t.kind, max(t.queue) AS name, count(*) AS backlog, min(t.created_at) AS oldest
+	FROM (SELECT coalesce(t.namespace_id, '64656661-756c-8474-8000-000000000001') AS namespace_id, t.queue_id, t.kind,
+			max(t.queue) AS name, count(*) AS backlog, min(t.created_at) AS oldest
 		FROM temporal.task t
 		GROUP BY 1, 2, 3) q
 	LEFT JOIN temporal.namespace n ON n.id = q.namespace_id;

@@ -59,8 +59,9 @@ write_history(const Transition *transition)
 			Int32GetDatum((int32) history.n_events),
 			Int16GetDatum(key->shard), PointerGetDatum(events)
 		};
+		bool		nulls[lengthof(values)] = {[1] = store_is_default(&key->namespace_id)};
 
-		store_insert("history", lengthof(values), values, NULL);
+		store_insert("history", lengthof(values), values, nulls);
 		if (VARSIZE(events) <= SMALL_BATCH)
 			first = history.events[0]->event_id;
 	}

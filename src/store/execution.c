@@ -453,7 +453,9 @@ store_delete_run(const ExecutionState *state)
 		{"DELETE FROM temporal.pending_external" KEY_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
 		{"DELETE FROM temporal.buffered_event" KEY_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
 		{"DELETE FROM temporal.signal_request" KEY_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
-		{"DELETE FROM temporal.history" KEY_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
+		/* Its rows leave the namespace out, as a rule. */
+		{"DELETE FROM temporal.history WHERE shard OPERATOR(pg_catalog.=) $1"
+			" AND run_id OPERATOR(pg_catalog.=) $3", 3, {INT2OID, UUIDOID, UUIDOID}},
 		{"DELETE FROM temporal.execution_state" KEY_SQL, 3, {INT2OID, UUIDOID, UUIDOID}},
 	};
 	static Statement by_workflow_id[] = {

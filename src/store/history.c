@@ -34,6 +34,16 @@ history_keys(ScanKey keys, const RunKey *key, int64 from, int64 to)
 	store_key_equal(&keys[3], 3, F_INT2EQ, Int16GetDatum(key->shard));
 }
 
+/* Is the batch that the scan is at one of that namespace? */
+static bool
+is_of_namespace(RowScan *scan, const pg_uuid_t *namespace_id)
+{
+	if (store_scan_null(scan, HISTORY_NAMESPACE_ID))
+		return store_is_default(namespace_id);
+	return memcmp(DatumGetUUIDP(store_scan_value(scan, HISTORY_NAMESPACE_ID)), namespace_id,
+				  UUID_LEN) == 0;
+}
+
 /* The next batch of the scan; NULL if there is none. */
 static HistoryBatch *
 next_batch(RowScan *scan, const RunKey *key, bool reverse)
@@ -41,8 +51,7 @@ next_batch(RowScan *scan, const RunKey *key, bool reverse)
 	HistoryBatch *batch;
 
 	if (!(reverse ? store_scan_previous_any(scan) : store_scan_next_any(scan)) ||
-		memcmp(DatumGetUUIDP(store_scan_value(scan, HISTORY_NAMESPACE_ID)), &key->namespace_id,
-			   UUID_LEN) != 0)
+		!is_of_namespace(scan, &key->namespace_id))
 		return NULL;
 	batch = palloc(sizeof(HistoryBatch));
 	batch->first_event_id = DatumGetInt32(store_scan_value(scan, HISTORY_FIRST_EVENT_ID));

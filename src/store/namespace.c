@@ -34,6 +34,13 @@ const pg_uuid_t default_namespace_id = {
 
 const pg_uuid_t store_all_namespaces = {{0}};
 
+/* store_is_default -- rows of "history" and "task" do not name that one. */
+bool
+store_is_default(const pg_uuid_t *namespace_id)
+{
+	return memcmp(namespace_id, &default_namespace_id, sizeof(*namespace_id)) == 0;
+}
+
 #define NAMESPACE_COLUMNS "id, name, state, retention, created_at, info"
 
 static Namespace *
@@ -167,7 +174,7 @@ store_find_namespace_id(const pg_uuid_t *id)
 
 	if (store_run(&find, values, NULL) > 0)
 		return namespace_row(0);
-	return memcmp(id, &default_namespace_id, sizeof(*id)) == 0 ? built_in_namespace() : NULL;
+	return store_is_default(id) ? built_in_namespace() : NULL;
 }
 
 /* store_insert_namespace -- false if the name is taken. */

@@ -50,6 +50,7 @@ typedef struct Namespace
 } Namespace;
 
 extern const pg_uuid_t default_namespace_id;
+extern bool store_is_default(const pg_uuid_t *namespace_id);
 
 extern Namespace *store_find_namespace(const char *name);
 extern Namespace *store_lock_namespace(const char *name);

@@ -51,7 +51,10 @@ store_insert_task(const TaskRow *task, int kind, const char *queue)
 		Int16GetDatum(task->priority), Int16GetDatum(kind),
 		queue == NULL ? (Datum) 0 : text_datum(queue)
 	};
-	bool		nulls[TASK_COLUMNS] = {[TASK_QUEUE - 1] = queue == NULL};
+	bool		nulls[TASK_COLUMNS] = {
+		[TASK_NAMESPACE_ID - 1] = store_is_default(&task->key.namespace_id),
+		[TASK_QUEUE - 1] = queue == NULL
+	};
 
 	store_insert("task", TASK_COLUMNS, values, nulls);
 	wake_mark_task(task->queue_id, task->created_at);

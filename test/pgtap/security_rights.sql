@@ -166,6 +166,25 @@ SELECT is(t.try('rights_viewer', $$SELECT nextval(s.oid) FROM pg_class s WHERE r
 	'yes', 'there is no sequence to use up');
 SELECT is(t.try('rights_viewer', $$SET temporal.clock_offset = 1000$$), '42501', 'it does not travel in time');
 
+-- Some tables do not name the default namespace.
+CREATE ROLE rights_default;
+SELECT temporal.grant_usage('rights_default', 'default', 'viewer') \g /dev/null
+CREATE FUNCTION t.sees(role text, relation text) RETURNS text LANGUAGE sql AS
+$$
+	SELECT t.try(role, format('SELECT EXISTS (SELECT FROM temporal.%s r JOIN m.runs USING (run_id) WHERE m.runs.namespace = %L)',
+		relation, namespace)) || ' ' || t.try(role, format('SELECT EXISTS (SELECT FROM temporal.%s r JOIN m.runs USING (run_id) WHERE m.runs.namespace <> %L)',
+		relation, namespace))
+	FROM (SELECT CASE role WHEN 'rights_default' THEN 'default' ELSE 'one' END AS namespace) n
+$$;
+CREATE SCHEMA m;
+CREATE TABLE m.runs AS SELECT run_id, namespace FROM temporal.workflows;
+GRANT USAGE ON SCHEMA m TO rights_viewer, rights_default;
+GRANT SELECT ON m.runs TO rights_viewer, rights_default;
+SELECT is((SELECT bool_or(namespace_id IS NULL) AND bool_or(namespace_id IS NOT NULL) FROM temporal.history)
+	AND (SELECT bool_or(namespace_id IS NULL) AND bool_or(namespace_id IS NOT NULL) FROM temporal.task), true, 'there are rows of both kinds');
+SELECT is(t.sees(role, relation), 'yes no', role || ' sees ' || relation || ' of its namespace alone')
+FROM unnest(ARRAY['rights_viewer', 'rights_default']) role, unnest(ARRAY['history', 'task', 'events']) relation;
+
 \echo # who may make time pass on
 
 CREATE ROLE rights_ticker LOGIN;
