@@ -109,7 +109,9 @@ set_option(Pbi__ActivityState *detail, const Pb__ActivityOptions *options, const
 		return set_retry_option(detail, options->retry_policy, path + strlen(RETRY_POLICY_PATH));
 	if (strncmp(path, PRIORITY_PATH, strlen(PRIORITY_PATH)) == 0)
 		return set_priority_option(detail, options->priority, path + strlen(PRIORITY_PATH));
-	if (strcmp(path, "task_queue") == 0 || strcmp(path, "task_queue.name") == 0)
+	/* The CLI says "task_queue_name". */
+	if (strcmp(path, "task_queue") == 0 || strcmp(path, "task_queue.name") == 0 ||
+		strcmp(path, "task_queue_name") == 0)
 	{
 		if (options->task_queue == NULL)
 			return "TaskQueue is not provided";
