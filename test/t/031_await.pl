@@ -135,14 +135,25 @@ like($errors, qr/workflow "late" is still running/, 'one that waits no longer');
 is($node->safe_psql('postgres', q{SELECT complete('1')}), 'late', 'its workflow goes on');
 
 # The start is on disk by the time that anybody is told of it, be it by an error.
-for my $end ("timeout => '1 ms'", q{timeout => '1 hour'})
+sub survives
 {
-	$node->psql('postgres', "SET statement_timeout = '20 ms';
-		CALL temporal.execute_workflow('w', workflow_id => 'crashed', task_queue => 'q', $end)");
+	my ($what) = @_;
+
 	$node->stop('immediate');
 	$node->start;
-	is($node->safe_psql('postgres', q{SELECT complete('1')}), 'crashed', "a crash after $end");
+	is($node->safe_psql('postgres', q{SELECT complete('1')}), 'crashed', "a crash after $what");
 }
+
+my $crashed = "CALL temporal.execute_workflow('w', workflow_id => 'crashed', task_queue => 'q'";
+
+$node->psql('postgres', "$crashed, timeout => '1 ms')");
+survives('the time is over');
+my $cancelled = start_psql("$crashed)", \my $output, \$errors);
+ok(waits(1), 'one waits');
+$node->safe_psql('postgres', q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query ~ '^CALL'});
+$cancelled->finish;
+like($errors, qr/canceling statement/, 'it is cancelled');
+survives('it was cancelled');
 
 $node->stop;
 done_testing();
