@@ -277,6 +277,21 @@ def a_stream_may_be_reset_at_every_point():
 
 
 @test
+def thousands_of_calls_may_be_given_up():
+    with Client() as client:
+        stays = waiting_poll(client, "given-up")
+        for _ in range(30):
+            for _ in range(100):
+                stream = client.start(WORKFLOW + "PollWorkflowTaskQueue", headers=[("grpc-timeout", "60S")])
+                client.send(stream, frame(poll("nobody-waits")))
+                client.h2.reset_stream(stream, 8)
+            client.flush()
+            assert client.call(INFO).status == 0
+        assert client.call(WORKFLOW + "StartWorkflowExecution", start("given-up", "given-up")).status == 0
+        assert task_of(client, stays).workflow_execution.workflow_id == own("given-up")
+
+
+@test
 def garbage_closes_the_connection():
     with Client() as witness:
         rng = random.Random(7)
