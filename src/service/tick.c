@@ -380,19 +380,22 @@ static Outcome
 lose_claim(ServiceCall *call, const void *item)
 {
 	const WakeClaim *claim = item;
-	bool		busy;
+	bool		busy = false;
 	ExecutionState *state;
 	PendingActivity *activity;
 	Transition *transition;
 
+	call->namespace = store_find_namespace_id(&claim->key.namespace_id);
+	state = call->namespace == NULL ? NULL : guard_lock_run(&claim->key, &busy);
+	/* Whoever takes it now would be rolled back again. */
+	if (claim->attempt == 0 && state == NULL && busy)
+		return ITEM_BUSY;
 	/* The offer is there again: somebody may be waiting for it. */
 	wake_mark_queue(claim->queue_id);
-	call->namespace = store_find_namespace_id(&claim->key.namespace_id);
-	if (claim->attempt == 0 || call->namespace == NULL)
-		return ITEM_DONE;
-	state = guard_lock_run(&claim->key, &busy);
 	if (state == NULL)
 		return busy ? ITEM_BUSY : ITEM_DONE;
+	if (claim->attempt == 0)
+		return ITEM_DONE;
 	activity = store_load_activity(state, claim->event_id, LOCK_SKIP);
 	if (activity == NULL || activity->state->started ||
 		activity->state->attempt != claim->attempt || activity->state->offered_at == 0)
@@ -517,10 +520,9 @@ static int
 tick_lost_claims(bool *busy)
 {
 	WakeClaim	claims[GUARD_MAX];
-	int			n = wake_lost_claims(claims, GUARD_MAX);
+	int			n = wake_lost_claims(claims, GUARD_MAX, busy);
 
 	/* From here on the locks of this transaction keep pollers away. */
-	*busy = false;
 	for (int i = 0; i < n; i++)
 	{
 		if (guard_run(lose_claim, &claims[i]).outcome == ITEM_DONE)

@@ -168,7 +168,7 @@ typedef enum WakeBlame
 
 extern WakeBlame wake_set_blame(WakeBlame blame);
 extern void wake_note_claim(const WakeClaim *claim);
-extern int wake_lost_claims(WakeClaim *claims, int max_claims);
+extern int wake_lost_claims(WakeClaim *claims, int max_claims, bool *later);
 extern bool wake_claim_is_lost(const WakeClaim *claim);
 extern void wake_forget_lost_claim(const WakeClaim *claim);
 

@@ -151,8 +151,11 @@ executor_turn(void)
 		retry_ms = FIRST_RETRY_MS;
 		return 0;
 	}
-	/* Look once more: a task may have come before we were known. */
-	return start_waiting() ? 0 : idle_ms();
+	/*
+	 * Look once more: a task may have come before we were known.  But what was
+	 * put back would only be taken and put back again.
+	 */
+	return start_waiting() && !loop.held ? 0 : idle_ms();
 }
 
 void
