@@ -300,7 +300,9 @@ BEGIN ATOMIC
 	WHERE q.oldest OPERATOR(pg_catalog.<)
 			(pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) '1 minute'::pg_catalog.interval)
 		AND NOT EXISTS (SELECT FROM temporal.stat_pollers() p
-			WHERE p.queue_id OPERATOR(pg_catalog.=) temporal.queue_id(p.namespace_id,
+			JOIN temporal.namespaces n ON n.id OPERATOR(pg_catalog.=) p.namespace_id
+			WHERE n.name OPERATOR(pg_catalog.=) q.namespace
+				AND p.queue_id OPERATOR(pg_catalog.=) temporal.queue_id(p.namespace_id,
 					CASE q.task_type WHEN 'Workflow' THEN 1 ELSE 2 END, q.task_queue)
 				AND p.last_access OPERATOR(pg_catalog.>)
 					(pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) '1 minute'::pg_catalog.interval));

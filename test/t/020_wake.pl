@@ -170,6 +170,17 @@ sql('BEGIN; SELECT note_claim(n) FROM generate_series(1001, 1300) n; ROLLBACK');
 waiting_are('', 'however many claims are rolled back, who waits for the tasks is woken');
 $_->quit for values %session;
 
+note 'who polls';
+
+my $lonely = q{SELECT detail FROM temporal.status() WHERE problem = 'nobody polls'};
+sql(q{SELECT temporal.register_namespace('elsewhere')});
+sql(q{SET temporal.clock_offset = '-2min'; SELECT temporal.start_workflow('w', workflow_id => 'lonely', task_queue => 'lonely')});
+like(sql($lonely), qr/^1 tasks wait in workflow queue "lonely" since /, 'nobody polls a queue');
+sql(q{SELECT temporal.poll_workflow_task('lonely', namespace => 'elsewhere')});
+like(sql($lonely), qr/^1 tasks wait in workflow queue "lonely" since /, 'nor does who polls the one of that name in another namespace');
+sql(q{BEGIN; SELECT temporal.poll_workflow_task('lonely'); ROLLBACK});
+is(sql($lonely), '', 'now somebody does');
+
 note 'without shared memory';
 
 $node->append_conf('postgresql.conf', "shared_preload_libraries = ''");
