@@ -177,10 +177,14 @@ api_start_workflow(FunctionCallInfo fcinfo, Pb__WorkflowExecution *execution, bo
 {
 	Pb__StartWorkflowExecutionRequest *request = start_request(fcinfo);
 	bool		first = request->request_id[0] == '\0';
-	const Pb__StartWorkflowExecutionResponse *response =
-		(const Pb__StartWorkflowExecutionResponse *) service_invoke("StartWorkflowExecution", request);
+	const Pb__StartWorkflowExecutionResponse *response;
 	pg_uuid_t	run_id = {{0}};
+	ServiceCall call;
 
+	service_begin(&call);
+	call.new_id = PG_ARGISNULL(2);
+	response = (const Pb__StartWorkflowExecutionResponse *)
+		service_invoke_call(&call, "StartWorkflowExecution", request);
 	execution->workflow_id = request->workflow_id;
 	if (response != NULL)
 		(void) ident_parse_uuid(response->run_id, &run_id);

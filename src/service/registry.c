@@ -244,17 +244,24 @@ service_warn_refused(const ServiceCall *call)
 			 errdetail("The call was refused, and the refusal is recorded in the history.")));
 }
 
-/* service_invoke -- a method by name; NULL for a refusal, with a warning. */
+/* service_invoke_call -- a method by name; NULL for a refusal, with a warning. */
+ProtobufCMessage *
+service_invoke_call(ServiceCall *call, const char *method, const void *request)
+{
+	ProtobufCMessage *response = service_call(call, service_find_method(method), request);
+
+	if (call->refusal_sqlstate == 0)
+		return response;
+	service_warn_refused(call);
+	return NULL;
+}
+
+/* service_invoke -- the same of a call that is like any other. */
 ProtobufCMessage *
 service_invoke(const char *method, const void *request)
 {
 	ServiceCall call;
-	ProtobufCMessage *response;
 
 	service_begin(&call);
-	response = service_call(&call, service_find_method(method), request);
-	if (call.refusal_sqlstate == 0)
-		return response;
-	service_warn_refused(&call);
-	return NULL;
+	return service_invoke_call(&call, method, request);
 }

@@ -60,6 +60,7 @@ struct ServiceCall
 	const void *request;
 	Namespace  *namespace;		/* NULL for methods without one */
 	CoreLimits	limits;
+	bool		new_id;			/* the workflow id was made for this call: it has no run */
 	const char *waiting_for;	/* why the worker has no more commands; NULL: it does not say */
 	const char *waiting_at;
 	bool		session_bound;	/* a task polled here ends with this session */
@@ -107,6 +108,8 @@ extern void service_begin(ServiceCall *call);
 extern void service_act(ServiceCall *call, ServiceBody body, void *arg);
 extern void service_use_namespace(ServiceCall *call, const char *name);
 extern ProtobufCMessage *service_invoke(const char *method, const void *request);
+extern ProtobufCMessage *service_invoke_call(ServiceCall *call, const char *method,
+											 const void *request);
 extern void service_warn_refused(const ServiceCall *call);
 extern void service_watch(ServiceCall *call, WakeKind kind, uint64 channel, int64 longest);
 extern void service_refuse(ServiceCall *call, int sqlstate, const char *message);

@@ -343,7 +343,7 @@ static bool
 start_first(ServiceCall *call, const Start *start, RunKey *key, StartResult *result)
 {
 	key->run_id = ident_new_run_id(call->now);
-	if (!store_insert_current(key, start->request->workflow_id))
+	if (!store_insert_current(key, start->request->workflow_id, call->new_id))
 		return false;
 	call->now = clock_now();
 	create_run(call, start, key, result);

@@ -71,10 +71,11 @@ store_current_run(const RunKey *key, const char *workflow_id, pg_uuid_t *run_id)
  *
  * Waits for another session that is inserting one.  Between looking and
  * inserting nobody else does the same, so that there is never a duplicate to
- * be taken back; after it the row tells.
+ * be taken back; after it the row tells.  An id that nobody else can know
+ * ("new_id") needs none of that.
  */
 bool
-store_insert_current(const RunKey *key, const char *workflow_id)
+store_insert_current(const RunKey *key, const char *workflow_id, bool new_id)
 {
 	Datum		values[] = {
 		Int16GetDatum(key->shard), uuid_datum(&key->namespace_id), text_datum(workflow_id),
@@ -84,6 +85,11 @@ store_insert_current(const RunKey *key, const char *workflow_id)
 	ScanKeyData keys[CURRENT_KEYS];
 	LOCKTAG		tag;
 
+	if (new_id)
+	{
+		store_insert("current_execution", lengthof(values), values, NULL);
+		return true;
+	}
 	current_keys(keys, key, workflow_id);
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash, ID_LOCK_CLASS);
 	for (;;)

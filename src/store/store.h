@@ -104,7 +104,7 @@ typedef enum LockMode
 
 extern RunKey store_key(const pg_uuid_t *namespace_id, const char *workflow_id);
 extern bool store_current_run(const RunKey *key, const char *workflow_id, pg_uuid_t *run_id);
-extern bool store_insert_current(const RunKey *key, const char *workflow_id);
+extern bool store_insert_current(const RunKey *key, const char *workflow_id, bool new_id);
 extern void store_update_current(const RunKey *key, const char *workflow_id);
 extern void store_load_attributes(const ExecutionState *state, Pb__Memo **memo,
 								  Pb__SearchAttributes **search_attributes);
