@@ -161,11 +161,11 @@ fill(Loop *loop, Batch *batch, int max_tasks)
  * comes meanwhile is for others, also where we were woken for it.
  */
 static void
-be_absent(const Loop *loop)
+be_absent(const Loop *loop, const Task *task)
 {
 	ListCell   *cell;
 
-	loop->transaction->absent();
+	loop->transaction->absent(task->queue->queue_id);
 	foreach(cell, loop->queues)
 		wake_mark_queue(((const ServiceQueue *) lfirst(cell))->queue_id);
 }
@@ -192,7 +192,7 @@ turn_apart(Loop *loop)
 	loop->role = role;
 	loop->apart = taken ? loop->apart - 1 : 0;
 	if (taken)
-		be_absent(loop);
+		be_absent(loop, &task);
 	if (loop->transaction->commit() != NULL || !taken)
 		return 0;
 	finish_apart(loop, &task);
@@ -255,7 +255,7 @@ turn_batch(Loop *loop, int max_tasks)
 	if (batch.denied)
 		loop->role = NULL;		/* look again which those are */
 	if (batch.apart != NULL)
-		be_absent(loop);
+		be_absent(loop, batch.apart);
 	more = note_slow(loop, &batch);
 	if (loop->transaction->commit() != NULL)
 	{

@@ -62,7 +62,7 @@ do_job(void *arg)
 	if (!task_take(&job->task))
 		return;
 	if (job->batch->absent != NULL)
-		job->batch->absent();
+		job->batch->absent(job->task.queue->queue_id);
 	job->outcome = job->batch->timed && must_be_apart(&job->task) ? RUN_APART : RUN_DONE;
 	if (!job->batch->timed && has_outside_effects(&job->task))
 		ereport(ERROR,

@@ -20,7 +20,7 @@ typedef struct Batch
 {
 	bool		timed;			/* functions may take only so long */
 	bool		patient;		/* what takes longer than others do is put off */
-	void		(*absent) (void);	/* for whoever has taken a task; NULL: nothing */
+	void		(*absent) (uint64 queue_id);	/* a task was taken; NULL: nothing */
 	int			done;
 	bool		held;			/* somebody holds a task that there was */
 	int64		pause;			/* until there is one, microseconds; 0: not known */
@@ -49,7 +49,8 @@ typedef struct LoopTransaction
 	bool		(*begin) (const char *activity);	/* false: not now */
 	ErrorData  *(*commit) (void);	/* its error, or NULL */
 	ErrorData  *(*attempt) (void (*body) (void *arg), void *arg);	/* in one of its own */
-	void		(*absent) (void);	/* it will do nothing else for maybe long */
+	/* It has taken a task of that queue, and will do nothing else for maybe long. */
+	void		(*absent) (uint64 queue_id);
 } LoopTransaction;
 
 typedef struct Loop

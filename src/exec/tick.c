@@ -124,7 +124,7 @@ run_attempt(void (*body) (void *arg), void *arg)
 }
 
 static void
-run_absent(void)
+run_absent(uint64 queue_id)
 {
 }
 

@@ -310,6 +310,21 @@ wake_unregister(void)
 	remove_own(false);
 }
 
+/*
+ * wake_leave -- the same, for a process that was woken for several queues and
+ * has taken a task of this one: the next process looks at the others.
+ */
+void
+wake_leave(uint64 queue_id)
+{
+	for (int i = first_own; i >= 0; i = wake_shared.waiters[i].next_own)
+	{
+		if (wake_shared.waiters[i].channel == queue_id)
+			wake_shared.waiters[i].delivered = false;
+	}
+	remove_own(true);
+}
+
 /* Takes the signals that we got: true when there was one. */
 static bool
 take_signals(void)

@@ -128,6 +128,7 @@ extern bool wake_wait(TimestampTz deadline, uint32 wait_event_info);
 extern bool wake_wait_held(int looks, TimestampTz deadline, uint32 wait_event_info);
 extern const WakeNote *wake_note(void);
 extern void wake_unregister(void);
+extern void wake_leave(uint64 queue_id);
 extern void wake_check_client(void);
 
 /*

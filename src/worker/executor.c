@@ -94,7 +94,15 @@ stop_waiting(void)
 	registered = 0;
 }
 
-static const LoopTransaction transaction = {worker_begin, commit, attempt, stop_waiting};
+static void
+absent(uint64 queue_id)
+{
+	if (registered != 0)
+		wake_leave(queue_id);
+	registered = 0;
+}
+
+static const LoopTransaction transaction = {worker_begin, commit, attempt, absent};
 
 /* Waits for all of our queues; false if we did already. */
 static bool
