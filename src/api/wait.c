@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "access/xlog.h"
 #include "api/call.h"
 #include "base/argument.h"
@@ -86,6 +87,9 @@ told(const Awaited *awaited, Jsonb **result)
 
 	if (note == NULL || memcmp(&note->run_id, &awaited->run_id, UUID_LEN) != 0)
 		return false;
+	/* A frontend may have left that to its flusher. */
+	if (synchronous_commit != SYNCHRONOUS_COMMIT_OFF)
+		XLogFlush(note->lsn);
 	*result = api_closing_result(proto_unpack(&pb__history_event__descriptor, note->event,
 											  note->size), awaited->execution.workflow_id);
 	return true;
@@ -94,8 +98,8 @@ told(const Awaited *awaited, Jsonb **result)
 /*
  * Sleeps for a moment, after which the start is on disk.
  *
- * Whoever ends the run flushes the WAL of that, and so of the start as well:
- * most often there is nothing left to do.
+ * Whoever ends the run, unless it is a frontend, has flushed the WAL of that,
+ * and so of the start as well: most often there is nothing left to do.
  */
 static bool
 sleep_for_a_moment(Awaited *awaited)

@@ -257,6 +257,13 @@ retry_at(Call *call, TimestampTz time)
 	longpoll_park(call, call->give_up == 0 ? time : Min(time, call->give_up));
 }
 
+/* Is its queue at its limit? */
+static bool
+is_held_back(const Call *call)
+{
+	return call->channel && call->service.pause > 0 && !longpoll_is_deaf(call);
+}
+
 static void
 publish(Call *call)
 {
@@ -265,6 +272,9 @@ publish(Call *call)
 	/* When it gets one after all, others may, too. */
 	if (call->outcome != OUTCOME_RETRY)
 		call->chained = call->outcome == OUTCOME_WAIT && call->service.tasks_held;
+	/* Also when it has given up: the others have not. */
+	if (is_held_back(call))
+		longpoll_hold_back(call, now + call->service.pause);
 	switch (call->outcome)
 	{
 		case OUTCOME_ANSWER:
@@ -274,8 +284,8 @@ publish(Call *call)
 			durable_answer(call);
 			break;
 		case OUTCOME_WAIT:
-			if (call->service.pause > 0 && !longpoll_is_deaf(call))
-				longpoll_pause(call, now + call->service.pause);
+			if (is_held_back(call))
+				longpoll_park(call, call->give_up);
 			else if (call->service.tasks_held)
 				retry_at(call, now + (call->service.pause > 0 ? call->service.pause : HELD_DELAY));
 			else if (longpoll_is_deaf(call))

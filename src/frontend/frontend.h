@@ -223,7 +223,7 @@ extern void method_answer_health(Call *call);
 /* longpoll.c */
 extern void longpoll_watch(ServiceCall *service);
 extern void longpoll_park(Call *call, TimestampTz wake_at);
-extern void longpoll_pause(Call *call, TimestampTz resume_at);
+extern void longpoll_hold_back(const Call *call, TimestampTz resume_at);
 extern void longpoll_unpark(Call *call);
 extern void longpoll_leave(Call *call);
 extern void longpoll_pass_on(const Call *call);

@@ -147,17 +147,16 @@ longpoll_park(Call *call, TimestampTz wake_at)
 }
 
 /*
- * longpoll_pause -- parks a call until it gives up; of all that wait for its
- * queue one looks when the limit of the queue lets it, and more if it gets a task.
+ * longpoll_hold_back -- of all that wait for the call's queue one looks when the
+ * limit of the queue lets it, and more if it gets a task.
  */
 void
-longpoll_pause(Call *call, TimestampTz resume_at)
+longpoll_hold_back(const Call *call, TimestampTz resume_at)
 {
 	Channel *channel = call->channel;
 
 	if (channel->resume_at == 0 || resume_at < channel->resume_at)
 		set_resume(channel, resume_at);
-	longpoll_park(call, call->give_up);
 }
 
 /* longpoll_unpark -- the opposite; the caller decides what becomes of it. */

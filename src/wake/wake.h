@@ -38,10 +38,14 @@ typedef struct WakeClaim
 	int attempt; /* 0 for a workflow task */
 } WakeClaim;
 
-/* How a run has ended: its id and its last event, packed. */
+/*
+ * How a run has ended: its id and its last event, packed.  Whoever tells of it
+ * to others makes sure first that WAL is on disk up to there.
+ */
 typedef struct WakeNote
 {
-	int size; /* 0: not told */
+	int size;   /* 0: not told */
+	uint64 lsn; /* of the commit, known when it is done */
 	pg_uuid_t run_id;
 	uint8 event[WAKE_NOTE_SIZE];
 } WakeNote;

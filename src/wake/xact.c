@@ -18,6 +18,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -427,6 +428,7 @@ wake_for(const Mark *mark)
 {
 	if (mark->note != NULL)
 	{
+		mark->note->lsn = XactLastCommitEnd;
 		waiter_tell(MyDatabaseId, mark->channel, mark->note);
 		return;
 	}
