@@ -60,7 +60,7 @@ wake_test_mark_task(PG_FUNCTION_ARGS)
 Datum
 wake_test_mark_closed(PG_FUNCTION_ARGS)
 {
-	wake_mark_closed(PG_GETARG_INT64(0));
+	wake_mark_closed(PG_GETARG_INT64(0), NULL);
 	PG_RETURN_VOID();
 }
 
@@ -93,7 +93,8 @@ wake_test_take_lost_claims(PG_FUNCTION_ARGS)
 {
 	WakeClaim claims[MAX_CLAIMS];
 	Datum events[MAX_CLAIMS];
-	int count = wake_lost_claims(claims, MAX_CLAIMS);
+	bool later;
+	int count = wake_lost_claims(claims, MAX_CLAIMS, &later);
 
 	for (int i = 0; i < count; i++)
 	{
