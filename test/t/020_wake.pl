@@ -26,14 +26,23 @@ sub sql
 	return $node->safe_psql('postgres', $_[0]);
 }
 
-# A psql that waits; its backend is in the registry when this returns.
-sub start_waiting
+# A psql that is about to wait.
+sub start_session
 {
 	my ($kind, $channel, $name) = @_;
 	my $session = $node->background_psql('postgres', on_error_stop => 0);
 
 	$session->query_safe("SET application_name = '$name'");
 	$session->query_until(qr/waiting/, "\\echo waiting\nCALL wait($kind, $channel, $long);\n");
+	return $session;
+}
+
+# One that waits: its backend is in the registry when this returns.
+sub start_waiting
+{
+	my ($kind, $channel, $name) = @_;
+	my $session = start_session($kind, $channel, $name);
+
 	$node->poll_query_until(
 		'postgres', qq{
 		SELECT EXISTS (SELECT FROM pg_stat_activity
@@ -159,8 +168,8 @@ $listener->quit;
 sql(q{
 	BEGIN; LOCK TABLE temporal.task IN ROW EXCLUSIVE MODE; SELECT mark_queue(40);
 	PREPARE TRANSACTION 'ours'});
-my $waiter = start_waiting($queue, 40, 'waiter1');
-waiting_are('', 'while a transaction of ours is prepared, a sweep wakes who waits');
+my $waiter = start_session($queue, 40, 'waiter1');
+ok($waiter->query_until(qr/woken/, "\\echo woken\n"), 'while a transaction of ours is prepared, a sweep wakes who waits');
 sql(q{COMMIT PREPARED 'ours'});
 $waiter->quit;
 
