@@ -65,7 +65,7 @@ claim_lost(const WakeClaim *claim)
 	LWLockRelease(wake_shared.claim_lock);
 
 	if (full)
-		waiter_wake(WAKE_QUEUE, MyDatabaseId, claim->queue_id, 1);
+		waiter_wake(WAKE_QUEUE, MyDatabaseId, claim->queue_id, 1, NULL);
 }
 
 static bool

@@ -211,8 +211,8 @@ extern WakeShared wake_shared;
 extern uint64 wake_hash(uint64 a, uint64 b);
 
 /* waiter.c */
-extern void waiter_wake(WakeKind kind, Oid database, uint64 channel, int count);
-extern void waiter_tell(Oid database, uint64 run_hash, const WakeNote *note);
+extern void waiter_wake(WakeKind kind, Oid database, uint64 channel, int count,
+						const WakeNote *note);
 extern void waiter_wake_database(Oid database);
 extern bool waiter_exists(WakeKind kind, Oid database, uint64 channel);
 extern void waiter_cancel(void);

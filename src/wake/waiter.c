@@ -73,7 +73,8 @@ signal_waiter(Waiter *waiter)
 
 /* Wakes up to "count" idle waiters of a bucket, oldest first; caller locks. */
 static void
-signal_bucket(WaiterBucket *bucket, WakeKind kind, Oid database, uint64 channel, int count)
+signal_bucket(WaiterBucket *bucket, WakeKind kind, Oid database, uint64 channel, int count,
+			  const WakeNote *note)
 {
 	for (int i = bucket->first; i >= 0 && count > 0; i = wake_shared.waiters[i].next)
 	{
@@ -81,6 +82,8 @@ signal_bucket(WaiterBucket *bucket, WakeKind kind, Oid database, uint64 channel,
 
 		if (!waiter->signalled && waits_for(waiter, kind, database, channel))
 		{
+			if (note)
+				memcpy(&waiter->note, note, offsetof(WakeNote, event) + note->size);
 			signal_waiter(waiter);
 			count--;
 		}
@@ -90,10 +93,11 @@ signal_bucket(WaiterBucket *bucket, WakeKind kind, Oid database, uint64 channel,
 /*
  * waiter_wake -- wakes up to "count" processes that wait for this.
  *
- * Called after the commit: takes one lock, sets latches, raises nothing.
+ * They are told "note", unless it is NULL.  Called after the commit: takes one
+ * lock, sets latches, raises nothing.
  */
 void
-waiter_wake(WakeKind kind, Oid database, uint64 channel, int count)
+waiter_wake(WakeKind kind, Oid database, uint64 channel, int count, const WakeNote *note)
 {
 	WaiterBucket *bucket = bucket_of(kind, database, channel);
 
@@ -102,35 +106,7 @@ waiter_wake(WakeKind kind, Oid database, uint64 channel, int count)
 		return;
 
 	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
-	signal_bucket(bucket, kind, database, channel, count);
-	LWLockRelease(wake_shared.waiter_lock);
-}
-
-/*
- * waiter_tell -- wakes all who wait for the end of a run, and tells them of it.
- *
- * As waiter_wake().
- */
-void
-waiter_tell(Oid database, uint64 run_hash, const WakeNote *note)
-{
-	WaiterBucket *bucket = bucket_of(WAKE_CLOSED, database, run_hash);
-
-	pg_memory_barrier();
-	if (pg_atomic_read_u32(&bucket->count) == 0)
-		return;
-
-	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
-	for (int i = bucket->first; i >= 0; i = wake_shared.waiters[i].next)
-	{
-		Waiter *waiter = &wake_shared.waiters[i];
-
-		if (waits_for(waiter, WAKE_CLOSED, database, run_hash))
-		{
-			memcpy(&waiter->note, note, offsetof(WakeNote, event) + note->size);
-			signal_waiter(waiter);
-		}
-	}
+	signal_bucket(bucket, kind, database, channel, count, note);
 	LWLockRelease(wake_shared.waiter_lock);
 }
 
@@ -226,7 +202,7 @@ remove_own(bool failed)
 		first_own = waiter->next_own;
 		remove_from_bucket(bucket, entry);
 		if (waiter->kind == WAKE_QUEUE && (waiter->signalled || (failed && waiter->delivered)))
-			signal_bucket(bucket, waiter->kind, waiter->database, waiter->channel, 1);
+			signal_bucket(bucket, waiter->kind, waiter->database, waiter->channel, 1, NULL);
 		free_waiter(entry);
 	}
 	LWLockRelease(wake_shared.waiter_lock);
@@ -470,7 +446,7 @@ remove_subscription(int entry)
 	if (waiter->signalled)
 		unlink_signalled(entry);
 	if (waiter->signalled && waiter->kind == WAKE_QUEUE)
-		signal_bucket(bucket, waiter->kind, waiter->database, waiter->channel, 1);
+		signal_bucket(bucket, waiter->kind, waiter->database, waiter->channel, 1, NULL);
 	free_waiter(entry);
 }
 

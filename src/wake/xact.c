@@ -427,14 +427,10 @@ static void
 wake_for(const Mark *mark)
 {
 	if (mark->note != NULL)
-	{
 		mark->note->lsn = XactLastCommitEnd;
-		waiter_tell(MyDatabaseId, mark->channel, mark->note);
-		return;
-	}
 	if (mark->kind != WAKE_QUEUE)
 	{
-		waiter_wake(mark->kind, MyDatabaseId, mark->channel, PG_INT32_MAX);
+		waiter_wake(mark->kind, MyDatabaseId, mark->channel, PG_INT32_MAX, mark->note);
 		return;
 	}
 	if (mark->added > 0 || mark->taken > 0)
@@ -442,7 +438,7 @@ wake_for(const Mark *mark)
 	if (mark->created_at != NO_TIME || mark->count > 0)
 		queue_announce(mark->channel, mark->created_at);
 	if (mark->count > 0)
-		waiter_wake(mark->kind, MyDatabaseId, mark->channel, mark->count);
+		waiter_wake(mark->kind, MyDatabaseId, mark->channel, mark->count, NULL);
 }
 
 /* Wakes whom the marks concern; nothing in here may fail. */
