@@ -546,19 +546,30 @@ def schedule_activity(queue):
     return request
 
 
+def three_activities(client, queue):
+    """A workflow task, and the answer to it that schedules the activities a, b and c."""
+    assert client.call(WORKFLOW + "StartWorkflowExecution", start(queue, queue)).status == 0
+    task = PollWorkflowTaskQueueResponse.FromString(
+        client.call(WORKFLOW + "PollWorkflowTaskQueue", poll(queue)).body[5:]
+    )
+    request = RespondWorkflowTaskCompletedRequest()
+    for name in "abc":
+        request.commands.append(schedule_activity(queue).commands[0])
+        request.commands[-1].schedule_activity_task_command_attributes.activity_id = name
+    return task, request
+
+
+def limited_poll(queue):
+    limited = PollActivityTaskQueueRequest.FromString(poll(queue, PollActivityTaskQueueRequest))
+    limited.task_queue_metadata.max_tasks_per_second.value = 1
+    return limited
+
+
 @test
 def a_limit_spreads_the_tasks_of_a_queue():
     with Client() as client:
-        assert client.call(WORKFLOW + "StartWorkflowExecution", start("limited", "limited")).status == 0
-        task = PollWorkflowTaskQueueResponse.FromString(
-            client.call(WORKFLOW + "PollWorkflowTaskQueue", poll("limited")).body[5:]
-        )
-        request = RespondWorkflowTaskCompletedRequest()
-        for name in "abc":
-            request.commands.append(schedule_activity("limited").commands[0])
-            request.commands[-1].schedule_activity_task_command_attributes.activity_id = name
-        limited = PollActivityTaskQueueRequest.FromString(poll("limited", PollActivityTaskQueueRequest))
-        limited.task_queue_metadata.max_tasks_per_second.value = 1
+        task, request = three_activities(client, "limited")
+        limited = limited_poll("limited")
         polls = []
         for _ in range(3):
             polls.append(client.start(WORKFLOW + "PollActivityTaskQueue", headers=[("grpc-timeout", "60S")]))
@@ -579,17 +590,9 @@ def looks():
 @test
 def a_limit_lets_look_only_who_may_get_a_task():
     with Client() as client:
-        assert client.call(WORKFLOW + "StartWorkflowExecution", start("rare", "rare")).status == 0
-        task = PollWorkflowTaskQueueResponse.FromString(
-            client.call(WORKFLOW + "PollWorkflowTaskQueue", poll("rare")).body[5:]
-        )
-        request = RespondWorkflowTaskCompletedRequest()
-        for name in "abc":
-            request.commands.append(schedule_activity("rare").commands[0])
-            request.commands[-1].schedule_activity_task_command_attributes.activity_id = name
+        task, request = three_activities(client, "rare")
         respond(client, "RespondWorkflowTaskCompleted", request, task)
-        limited = PollActivityTaskQueueRequest.FromString(poll("rare", PollActivityTaskQueueRequest))
-        limited.task_queue_metadata.max_tasks_per_second.value = 1
+        limited = limited_poll("rare")
         before = looks()
         polls = []
         for _ in range(40):
