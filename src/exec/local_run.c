@@ -492,8 +492,8 @@ local_run_all(Pass *pass)
 /*
  * One attempt in a subtransaction.  Its run is NULL if it is left to the task
  * queue, since it takes too long for this or changes the run, or collides with
- * somebody although no other task of this transaction is in the way.  The error, if that is the
- * case, says nothing of the activity.
+ * somebody although no other task of this transaction is in the way.  The error,
+ * if that is the case, says nothing of the activity.
  */
 static ErrorData *
 run_guarded(Pass *pass, LocalRun *local, ActivityRun **run)

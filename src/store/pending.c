@@ -167,7 +167,7 @@ store_take_activity(const RunKey *key, int64 scheduled_event_id)
  * An activity's id is often the text of its event's: then the primary key finds
  * it, and only if it is not, the index of ids has it.
  */
-#define ID_INDEX(is_event) ((is_event) ? "pending_activity_pkey" : "pending_activity_id")
+#define ID_INDEX(is_event) ((is_event) ? NULL : "pending_activity_id")
 
 /* The event whose text an id is; 0 if it is no such text. */
 static int64

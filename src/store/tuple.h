@@ -42,6 +42,8 @@ typedef struct RowScan
  * store_scan_next() shows rows of the snapshot of now (or of the transaction,
  * if that has one), except those that another transaction holds or has
  * changed.  Never waits.
+ *
+ * store_scan_begin_by() goes by another index; NULL is the primary key's.
  */
 extern void store_scan_begin(RowScan *scan, const char *table, LOCKMODE lock, ScanKey keys,
 							 int nkeys);
