@@ -225,17 +225,19 @@ task_events(const ExecutionState *state, int64 from)
 }
 
 /*
- * core_virtual_events -- the events of a transient task that is started.
+ * core_virtual_events -- the events of a transient task.
  *
  * They belong at the end of what a worker sees, with the ids reserved for
- * them.  NIL if the task's events are in history.
+ * them.  NIL if the task's events are in history, or will be since others have
+ * taken those ids.
  */
 List *
 core_virtual_events(const ExecutionState *state)
 {
 	const Pbi__WorkflowTask *task = state->run->workflow_task;
 
-	if (task == NULL || !task->transient || task->started_event_id == 0)
+	if (task == NULL || !task->transient ||
+		task->scheduled_event_id != state->run->next_event_id)
 		return NIL;
 	return task_events(state, task->scheduled_event_id);
 }

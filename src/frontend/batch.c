@@ -93,6 +93,7 @@ prepare(Call *call)
 	call->service.wait.wanted = false;
 	call->service.watch = longpoll_watch;
 	call->service.waiters = &handed_waiters;
+	call->service.sees_attempts = !call->is_display;
 }
 
 /* How long a call that found nothing may wait. */

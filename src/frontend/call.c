@@ -103,6 +103,13 @@ is_grpc(const char *content_type)
 		(content_type[len] == '\0' || content_type[len] == '+' || content_type[len] == ';');
 }
 
+/* The others are SDKs, or want to see what those see. */
+static bool
+is_display(const char *client_name)
+{
+	return strcmp(client_name, "temporal-cli") == 0 || strcmp(client_name, "temporal-ui") == 0;
+}
+
 /* call_header -- notes a header that matters. */
 void
 call_header(Call *call, const char *name, const char *value)
@@ -113,6 +120,8 @@ call_header(Call *call, const char *name, const char *value)
 		call->is_post = strcmp(value, "POST") == 0;
 	else if (strcmp(name, "content-type") == 0)
 		call->is_grpc = is_grpc(value);
+	else if (strcmp(name, "client-name") == 0)
+		call->is_display = is_display(value);
 	else if (strcmp(name, "grpc-timeout") == 0)
 		set_deadline(call, value);
 	else if (strcmp(name, "grpc-encoding") == 0)

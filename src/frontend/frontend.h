@@ -124,6 +124,7 @@ typedef struct Call
 	char *authorization;
 	bool is_grpc;
 	bool is_post;
+	bool is_display; /* a client that shows histories to people */
 	bool bad_timeout;
 	bool no_memory;       /* to read it */
 	TimestampTz deadline; /* time of day; DT_NOEND: none */

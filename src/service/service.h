@@ -64,6 +64,7 @@ struct ServiceCall
 	const char *waiting_for;	/* why the worker has no more commands; NULL: it does not say */
 	const char *waiting_at;
 	bool		session_bound;	/* a task polled here ends with this session */
+	bool		sees_attempts;	/* reads history as a worker: transient tasks are in it */
 	bool		answers_at_once;	/* a workflow task polled here is answered by "advance" */
 	struct Advance *advance;
 	bool		tasks_held;		/* a poll found only what others hold: look again soon */

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import gzip
 import random
+import re
 import resource
 import socket
 import struct
@@ -16,6 +17,7 @@ import uuid
 from temporalio.api.workflowservice import v1 as workflowservice
 from temporalio.api.common.v1 import GrpcStatus as Status
 from temporalio.api.enums.v1.command_type_pb2 import COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK
+from temporalio.api.enums.v1.event_type_pb2 import EventType
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
@@ -26,12 +28,14 @@ from temporalio.api.workflowservice.v1 import (
     DescribeWorkflowExecutionRequest,
     GetSystemInfoResponse,
     GetWorkflowExecutionHistoryRequest,
+    GetWorkflowExecutionHistoryResponse,
     PollActivityTaskQueueRequest,
     PollActivityTaskQueueResponse,
     PollWorkflowTaskQueueRequest,
     PollWorkflowTaskQueueResponse,
     RespondActivityTaskCompletedRequest,
     RespondWorkflowTaskCompletedRequest,
+    RespondWorkflowTaskFailedRequest,
     SignalWorkflowExecutionRequest,
     StartWorkflowExecutionRequest,
 )
@@ -515,9 +519,14 @@ def a_deadline_that_has_passed_is_an_answer():
         assert client.wait(stream).status == 4
 
 
-def waiting_poll(client, queue, method="PollWorkflowTaskQueue", kind=PollWorkflowTaskQueueRequest):
+def started_poll(client, queue, method="PollWorkflowTaskQueue", kind=PollWorkflowTaskQueueRequest):
     stream = client.start(WORKFLOW + method, headers=[("grpc-timeout", "60S")])
     client.send(stream, frame(poll(queue, kind)))
+    return stream
+
+
+def waiting_poll(client, queue, method="PollWorkflowTaskQueue", kind=PollWorkflowTaskQueueRequest):
+    stream = started_poll(client, queue, method, kind)
     assert client.is_quiet(stream, 0.3)
     return stream
 
@@ -544,6 +553,37 @@ def schedule_activity(queue):
     attributes.task_queue.name = own(queue)
     attributes.start_to_close_timeout.FromSeconds(60)
     return request
+
+
+def history(client, workflow_id, client_name, **fields):
+    """The types of the events, as a client of that name is told them."""
+    request = GetWorkflowExecutionHistoryRequest(namespace="default", **fields)
+    request.execution.workflow_id = own(workflow_id)
+    answer = client.call(
+        WORKFLOW + "GetWorkflowExecutionHistory", request.SerializeToString(), headers=[("client-name", client_name)]
+    )
+    assert answer.status == 0, answer.message
+    events = GetWorkflowExecutionHistoryResponse.FromString(answer.body[5:]).history.events
+    assert [event.event_id for event in events] == list(range(1, len(events) + 1))
+    return [re.sub(".*WORKFLOW_(EXECUTION_)?", "", EventType.Name(event.event_type)) for event in events]
+
+
+@test
+def sdks_see_the_attempt_of_a_workflow_task_that_is_not_stored():
+    stored = ["STARTED", "TASK_SCHEDULED", "TASK_STARTED", "TASK_FAILED"]
+    with Client() as client:
+        assert client.call(WORKFLOW + "StartWorkflowExecution", start("again", "again")).status == 0
+        task = task_of(client, started_poll(client, "again"))
+        respond(client, "RespondWorkflowTaskFailed", RespondWorkflowTaskFailedRequest(), task)
+        assert history(client, "again", "temporal-go") == stored + ["TASK_SCHEDULED"]
+        task = task_of(client, started_poll(client, "again"))
+        assert history(client, "again", "temporal-go") == stored + ["TASK_SCHEDULED", "TASK_STARTED"]
+        assert history(client, "again", "temporal-go", wait_new_event=True) == stored
+        for display in ("temporal-cli", "temporal-ui"):
+            assert history(client, "again", display) == stored
+        respond(client, "RespondWorkflowTaskCompleted", RespondWorkflowTaskCompletedRequest(), task)
+        for reader in ("temporal-go", "temporal-cli"):
+            assert history(client, "again", reader) == stored + ["TASK_SCHEDULED", "TASK_STARTED", "TASK_COMPLETED"]
 
 
 def three_activities(client, queue):
