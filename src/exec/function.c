@@ -1,6 +1,6 @@
 /*
  * function.c
- *	  Functions of users: finding and calling them.
+ *	  Functions of users: finding them.
  *
  * Whoever owns a function decides what it does, so only its owner may have it
  * run: that is checked when it is registered and at every call, because it
@@ -9,27 +9,20 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/xact.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_collation.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
-#include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
-#include "nodes/nodeFuncs.h"
-#include "optimizer/optimizer.h"
 #include "parser/parse_func.h"
 #include "parser/parse_type.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
-#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "base/compat.h"
@@ -235,7 +228,9 @@ on_catalog_change(Datum arg, int cache, uint32 hash)
 static void
 watch_catalogs(void)
 {
-	static const int caches[] = {PROCOID, NAMESPACEOID, TYPEOID, AUTHOID, RELOID, OPEROID};
+	static const int caches[] = {
+		PROCOID, NAMESPACEOID, TYPEOID, AUTHOID, AUTHMEMMEMROLE, RELOID, OPEROID
+	};
 	static bool watching = false;
 
 	for (size_t i = 0; i < lengthof(caches) && !watching; i++)
@@ -265,7 +260,7 @@ function_find(const Registration *registration)
 	return found->function_oid;
 }
 
-/* ---- calling ---- */
+/* ---- names ---- */
 
 /*
  * function_use_search_path -- names are looked for there, until the caller ends
@@ -277,84 +272,4 @@ function_use_search_path(const char *path)
 	if (strcmp(path, namespace_search_path) != 0)
 		(void) set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
-}
-
-/* The arguments as constants, with defaults for those that are missing. */
-static List *
-call_arguments(HeapTuple tuple, const Pb__Payloads *input)
-{
-	Form_pg_proc proc = proc_form(tuple);
-	int			given = input != NULL ? (int) input->n_payloads : 0;
-	List	   *arguments = NIL;
-
-	/* No input is NULL to whoever takes one. */
-	if (given > proc->pronargs ||
-		(given + proc->pronargdefaults < proc->pronargs && !(given == 0 && proc->pronargs == 1)))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("%s takes %d arguments, and the input has %d",
-						format_procedure(proc->oid), proc->pronargs, given)));
-	if (given == 0 && proc->pronargs == 1 && proc->pronargdefaults == 0)
-		return list_make1(makeNullConst(proc->proargtypes.values[0], -1, InvalidOid));
-	for (int i = 0; i < given; i++)
-	{
-		Oid			type = proc->proargtypes.values[i];
-		bool		isnull;
-		Datum		value = value_from_jsonb(payload_to_jsonb(input->payloads[i]), type, &isnull);
-		int16		length;
-		bool		by_value;
-
-		get_typlenbyval(type, &length, &by_value);
-		arguments = lappend(arguments, makeConst(type, -1, get_typcollation(type), length, value,
-												 isnull, by_value));
-	}
-	return expand_function_arguments(arguments, false, proc->prorettype, tuple);
-}
-
-/* The call as an expression of type jsonb, or void. */
-static Expr *
-call_expression(Oid function, const Pb__Payloads *input)
-{
-	HeapTuple	tuple = proc_tuple(function);
-	Oid			type = proc_form(tuple)->prorettype;
-	Expr	   *call = (Expr *) makeFuncExpr(function, type, call_arguments(tuple, input),
-											 get_typcollation(type), DEFAULT_COLLATION_OID,
-											 COERCE_EXPLICIT_CALL);
-
-	ReleaseSysCache(tuple);
-	if (type != VOIDOID && type != JSONBOID)
-		call = (Expr *) makeFuncExpr(F_TO_JSONB, JSONBOID, list_make1(call), InvalidOid,
-									 DEFAULT_COLLATION_OID, COERCE_EXPLICIT_CALL);
-	fix_opfuncids((Node *) call);
-	return call;
-}
-
-/*
- * function_call -- what it leaves set is set back; what it leaves locked, or
- * made for the session, is not.
- */
-Jsonb *
-function_call(Oid function, const Pb__Payloads *input)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	EState	   *estate = CreateExecutorState();
-	ExprContext *context = GetPerTupleExprContext(estate);
-	int			settings = NewGUCNestLevel();
-	Jsonb	   *result = NULL;
-	Expr	   *call;
-	Datum		value;
-	bool		isnull;
-
-	CommandCounterIncrement();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	MemoryContextSwitchTo(estate->es_query_cxt);
-	call = call_expression(function, input);
-	value = ExecEvalExpr(ExecInitExpr(call, NULL), context, &isnull);
-	MemoryContextSwitchTo(caller);
-	if (!isnull && exprType((Node *) call) == JSONBOID)
-		result = DatumGetJsonbPCopy(value);
-	PopActiveSnapshot();
-	AtEOXact_GUC(false, settings);
-	FreeExecutorState(estate);
-	return result;
 }

@@ -22,8 +22,11 @@ extern Oid	function_find(const Registration *registration);
 /* Another one after each change that may have a name mean something else. */
 extern uint64 function_catalog_version(void);
 
-/* Calls it with a payload an argument; NULL for SQL NULL and void. */
 extern void function_use_search_path(const char *path);
+
+/* ---- function_call.c ---- */
+
+/* Calls it with a payload an argument; NULL for SQL NULL and void. */
 extern Jsonb *function_call(Oid function, const Pb__Payloads *input);
 
 /* ---- settings.c ---- */
@@ -31,6 +34,9 @@ extern Jsonb *function_call(Oid function, const Pb__Payloads *input);
 extern bool settings_changed(int level);
 
 /* ---- value.c ---- */
+
+/* Is it quickly made JSON, as a rule? */
+extern bool value_is_plain(Oid type);
 
 /* As to_jsonb(); NULL for SQL NULL. */
 extern Jsonb *value_to_jsonb(Datum value, bool isnull, Oid type);

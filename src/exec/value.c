@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "nodes/makefuncs.h"
@@ -16,6 +17,7 @@
 #include "utils/fmgroids.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
+#include "utils/numeric.h"
 
 #include "core/decide.h"
 #include "exec/function.h"
@@ -23,15 +25,63 @@
 #include "proto/payload.h"
 #include "proto/time.h"
 
+/* Longer ones need not be quick. */
+#define SHORT_TEXT 8000
+
+/* Of the types that one meets most, without looking anything up; NULL: not so. */
+static Jsonb *
+plain_to_jsonb(Datum value, Oid type)
+{
+	JsonbValue	json = {.type = jbvNumeric};
+
+	switch (type)
+	{
+		case INT2OID:
+			json.val.numeric = int64_to_numeric(DatumGetInt16(value));
+			break;
+		case INT4OID:
+			json.val.numeric = int64_to_numeric(DatumGetInt32(value));
+			break;
+		case INT8OID:
+			json.val.numeric = int64_to_numeric(DatumGetInt64(value));
+			break;
+		case BOOLOID:
+			json.type = jbvBool;
+			json.val.boolean = DatumGetBool(value);
+			break;
+		case TEXTOID:
+			if (toast_raw_datum_size(value) > SHORT_TEXT)
+				return NULL;
+			json.type = jbvString;
+			json.val.string.val = TextDatumGetCString(value);
+			json.val.string.len = strlen(json.val.string.val);
+			break;
+		default:
+			return NULL;
+	}
+	return JsonbValueToJsonb(&json);
+}
+
+bool
+value_is_plain(Oid type)
+{
+	return type == INT2OID || type == INT4OID || type == INT8OID || type == BOOLOID ||
+		type == TEXTOID || type == JSONBOID;
+}
+
 Jsonb *
 value_to_jsonb(Datum value, bool isnull, Oid type)
 {
 	FmgrInfo	flinfo;
+	Jsonb	   *plain;
 
 	if (isnull)
 		return NULL;
 	if (type == JSONBOID)
 		return DatumGetJsonbP(value);
+	plain = plain_to_jsonb(value, type);
+	if (plain != NULL)
+		return plain;
 	/* The function finds out the type from the call's expression. */
 	fmgr_info(F_TO_JSONB, &flinfo);
 	fmgr_info_set_expr((Node *) makeFuncExpr(F_TO_JSONB, JSONBOID,

@@ -211,6 +211,37 @@ SELECT is(t.launch('in_either', NULL, 'either'), '"south"', 'the first that ther
 CREATE TABLE north.place AS SELECT 'new' AS name;
 SELECT is(t.launch('in_either', NULL, 'either again'), '"new"', 'and now there is another one before it');
 
+\echo # functions that are called again
+
+CREATE FUNCTION shop.both(n integer, times integer DEFAULT 2) RETURNS integer LANGUAGE plpgsql AS
+$$
+BEGIN
+	IF n < 0 THEN
+		RAISE EXCEPTION 'too low';
+	ELSIF n < 10 THEN
+		RETURN n * times;
+	END IF;
+	RETURN temporal.execute_local_activity('both', n - 10, NULL::integer) + times;
+END
+$$;
+SELECT temporal.register_workflow('shop.both'), temporal.register_activity('shop.both') \g /dev/null
+SELECT is(t.launch('both', '12', 'both 1'), '6', 'one is called in a call of itself');
+SELECT is(t.launch('both', '13', 'both 2'), '8', 'and again');
+SELECT matches(t.launch('both', '-1', 'both 3'), 'too low', 'it may fail');
+SELECT is(t.launch('both', '4', 'both 4'), '8', 'and not the next time');
+CREATE OR REPLACE FUNCTION shop.both(n integer, times integer DEFAULT 3) RETURNS integer LANGUAGE sql AS 'SELECT -n * times';
+SELECT is(t.launch('both', '4', 'both 5'), '-12', 'nor is it what it was before');
+SELECT is(t.launch('both', '5', 'both 6'), '-15', 'in another language, twice');
+CREATE FUNCTION shop.kinds(a smallint, b bigint, c boolean, d text) RETURNS text LANGUAGE sql AS
+$$ SELECT concat_ws(' ', a, b, c, d) $$;
+SELECT temporal.register_activity('shop.kinds') \g /dev/null
+CREATE FUNCTION shop.of_kinds(d text) RETURNS text LANGUAGE plpgsql AS
+$$ BEGIN RETURN temporal.execute_local_activity('kinds',
+	ARRAY[to_jsonb((-7)::smallint), to_jsonb(9223372036854775807), to_jsonb(false), to_jsonb(d)], NULL::text); END $$;
+SELECT temporal.register_workflow('shop.of_kinds') \g /dev/null
+SELECT is(t.launch('of_kinds', to_jsonb(d), 'of kinds ' || n), to_jsonb('-7 9223372036854775807 f ' || d)::text, 'values stay what they are')
+FROM (VALUES (1, '"quoted" \ é'), (2, repeat('long ', 5000))) v (n, d);
+
 \echo # what is wrong with a step
 
 CREATE FUNCTION shop.wrong(query text) RETURNS text LANGUAGE plpgsql AS

@@ -139,6 +139,10 @@ sql(q{CREATE FUNCTION shop.given() RETURNS text LANGUAGE sql AS 'SELECT 1'; ALTE
 	SET ROLE keeper_of_shop; SELECT temporal.register_activity('shop.given', task_queue => 'shop', maximum_attempts => 1); RESET ROLE;
 	ALTER FUNCTION shop.given() OWNER TO mighty});
 like(outcome('call', '"given"'), qr/function shop.given\(\) is not owned by role "keeper_of_shop"/, 'a function that has another owner now is not called');
+sql('REVOKE EXECUTE ON FUNCTION shop.who() FROM PUBLIC, keeper_of_shop');
+like(outcome('call', '"who"'), qr/permission denied for function who/, 'nor one that it may not call any more');
+sql('GRANT EXECUTE ON FUNCTION shop.who() TO keeper_of_shop');
+like(outcome('call', '"who"'), qr/"keeper_of_shopkeeper_of_shop"/, 'but again when it may');
 sql(q{CREATE TABLE shop.trap (a integer); ALTER TABLE shop.trap OWNER TO keeper_of_shop;
 	SET ROLE keeper_of_shop;
 	CREATE FUNCTION shop.spring() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO shop.seen VALUES (session_user); RETURN NULL; END $$;

@@ -1,0 +1,294 @@
+/*
+ * function_call.c
+ *	  Calling functions of users.
+ *
+ * The same few functions are called all the time, so what is made of a call is
+ * kept for the next one: an expression that takes the input as parameters.  It
+ * is made anew when something has changed that decides what a name means, and
+ * after an error, which may have left it in any state.  A function that comes
+ * to call itself has one for each call.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/params.h"
+#include "optimizer/optimizer.h"
+#include "pgstat.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/hsearch.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/regproc.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "exec/function.h"
+#include "proto/payload.h"
+
+#define MAX_KEPT 256
+
+typedef struct PreparedCall
+{
+	MemoryContext memory;		/* of all of it */
+	ExprState  *expression;
+	ExprContext *context;
+	ParamListInfo input;
+	Oid			type;			/* of its result: void, or one that is quickly made JSON */
+	uint64		version;		/* of the catalogs */
+	bool		in_use;
+} PreparedCall;
+
+typedef struct CallKey
+{
+	Oid			function;
+	int			nargs;			/* that are given */
+	int			tracked;		/* which calls statistics are kept of */
+} CallKey;
+
+typedef struct KeptCall
+{
+	CallKey		key;
+	PreparedCall *call;			/* NULL: none */
+} KeptCall;
+
+static HTAB *kept_calls = NULL;
+
+/* ---- preparing ---- */
+
+/* Parameters, and defaults for what is not given. */
+static List *
+call_arguments(HeapTuple tuple, int nargs)
+{
+	Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(tuple);
+	List	   *arguments = NIL;
+
+	/* No input is NULL to whoever takes one. */
+	if (nargs > proc->pronargs ||
+		(nargs + proc->pronargdefaults < proc->pronargs && !(nargs == 0 && proc->pronargs == 1)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("%s takes %d arguments, and the input has %d",
+						format_procedure(proc->oid), proc->pronargs, nargs)));
+	if (nargs == 0 && proc->pronargs == 1 && proc->pronargdefaults == 0)
+		return list_make1(makeNullConst(proc->proargtypes.values[0], -1, InvalidOid));
+	for (int i = 0; i < nargs; i++)
+	{
+		Param	   *param = makeNode(Param);
+
+		param->paramkind = PARAM_EXTERN;
+		param->paramid = i + 1;
+		param->paramtype = proc->proargtypes.values[i];
+		param->paramtypmod = -1;
+		param->paramcollid = get_typcollation(param->paramtype);
+		param->location = -1;
+		arguments = lappend(arguments, param);
+	}
+	return expand_function_arguments(arguments, false, proc->prorettype, tuple);
+}
+
+static Expr *
+call_expression(HeapTuple tuple, int nargs)
+{
+	Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(tuple);
+	Oid			type = proc->prorettype;
+	Expr	   *call = (Expr *) makeFuncExpr(proc->oid, type, call_arguments(tuple, nargs),
+											 get_typcollation(type), DEFAULT_COLLATION_OID,
+											 COERCE_EXPLICIT_CALL);
+
+	if (type != VOIDOID && !value_is_plain(type))
+		call = (Expr *) makeFuncExpr(F_TO_JSONB, JSONBOID, list_make1(call), InvalidOid,
+									 DEFAULT_COLLATION_OID, COERCE_EXPLICIT_CALL);
+	fix_opfuncids((Node *) call);
+	return call;
+}
+
+static ParamListInfo
+call_input(HeapTuple tuple, int nargs)
+{
+	ParamListInfo input = makeParamList(nargs);
+
+	for (int i = 0; i < nargs; i++)
+	{
+		input->params[i].pflags = 0;
+		input->params[i].ptype = ((Form_pg_proc) GETSTRUCT(tuple))->proargtypes.values[i];
+	}
+	return input;
+}
+
+static PreparedCall *
+prepare(Oid function, int nargs)
+{
+	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "temporal call",
+												 ALLOCSET_SMALL_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(memory);
+	PreparedCall *call = palloc0(sizeof(PreparedCall));
+	HeapTuple	tuple;
+	Expr	   *expression;
+
+	call->memory = memory;
+	call->version = function_catalog_version();
+	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	expression = call_expression(tuple, nargs);
+	call->type = exprType((Node *) expression);
+	call->input = call_input(tuple, nargs);
+	ReleaseSysCache(tuple);
+	call->expression = ExecInitExpr(expression, NULL);
+	call->context = CreateStandaloneExprContext();
+	call->context->ecxt_param_list_info = call->input;
+	MemoryContextSwitchTo(caller);
+	return call;
+}
+
+/* ---- keeping ---- */
+
+static void
+forget(KeptCall *kept)
+{
+	if (kept->call != NULL)
+		MemoryContextDelete(kept->call->memory);
+	kept->call = NULL;
+}
+
+static void
+forget_all(void)
+{
+	HASH_SEQ_STATUS scan;
+	KeptCall   *kept;
+
+	hash_seq_init(&scan, kept_calls);
+	while ((kept = hash_seq_search(&scan)) != NULL)
+	{
+		if (kept->call != NULL && kept->call->in_use)
+			continue;
+		forget(kept);
+		hash_search(kept_calls, &kept->key, HASH_REMOVE, NULL);
+	}
+}
+
+static KeptCall *
+find_kept(Oid function, int nargs)
+{
+	HASHCTL		control = {.keysize = sizeof(CallKey), .entrysize = sizeof(KeptCall)};
+	CallKey		key = {function, nargs, pgstat_track_functions};
+	KeptCall   *kept;
+	bool		found;
+
+	if (kept_calls == NULL)
+		kept_calls = hash_create("temporal calls", 32, &control, HASH_ELEM | HASH_BLOBS);
+	if (hash_get_num_entries(kept_calls) >= MAX_KEPT)
+		forget_all();
+	kept = hash_search(kept_calls, &key, HASH_ENTER, &found);
+	if (!found)
+		kept->call = NULL;
+	return kept;
+}
+
+/* One that nobody uses; "kept" is where it is kept, if it is. */
+static PreparedCall *
+begin_call(Oid function, int nargs, KeptCall **where)
+{
+	KeptCall   *kept = find_kept(function, nargs);
+	PreparedCall *call;
+
+	*where = NULL;
+	if (kept->call != NULL && kept->call->in_use)
+		return prepare(function, nargs);
+	if (kept->call != NULL && kept->call->version != function_catalog_version())
+		forget(kept);
+	if (kept->call == NULL)
+	{
+		call = prepare(function, nargs);
+		MemoryContextSetParent(call->memory, TopMemoryContext);
+		kept->call = call;
+	}
+	kept->call->in_use = true;
+	*where = kept;
+	return kept->call;
+}
+
+static void
+end_call(PreparedCall *call, KeptCall *kept)
+{
+	if (kept == NULL)
+	{
+		MemoryContextDelete(call->memory);
+		return;
+	}
+	ReScanExprContext(call->context);
+	call->in_use = false;
+}
+
+/* What a transaction that fails has to tidy up must still be there then. */
+static void
+abandon_call(PreparedCall *call, KeptCall *kept)
+{
+	if (kept == NULL)
+		return;
+	MemoryContextSetParent(call->memory, CurTransactionContext);
+	kept->call = NULL;
+}
+
+/* ---- calling ---- */
+
+static Jsonb *
+evaluate(PreparedCall *call, const Pb__Payloads *input)
+{
+	MemoryContext caller = MemoryContextSwitchTo(call->context->ecxt_per_tuple_memory);
+	Datum		value;
+	bool		isnull;
+
+	for (int i = 0; i < call->input->numParams; i++)
+	{
+		ParamExternData *param = &call->input->params[i];
+
+		param->value = value_from_jsonb(payload_to_jsonb(input->payloads[i]), param->ptype,
+										&param->isnull);
+	}
+	value = ExecEvalExpr(call->expression, call->context, &isnull);
+	MemoryContextSwitchTo(caller);
+	if (isnull || call->type == VOIDOID)
+		return NULL;
+	return call->type == JSONBOID ? DatumGetJsonbPCopy(value) :
+		value_to_jsonb(value, false, call->type);
+}
+
+/*
+ * function_call -- what it leaves set is set back; what it leaves locked, or
+ * made for the session, is not.
+ */
+Jsonb *
+function_call(Oid function, const Pb__Payloads *input)
+{
+	int			settings = NewGUCNestLevel();
+	PreparedCall *call;
+	KeptCall   *kept;
+	Jsonb	   *result;
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	call = begin_call(function, input != NULL ? (int) input->n_payloads : 0, &kept);
+	PG_TRY();
+	{
+		result = evaluate(call, input);
+	}
+	PG_CATCH();
+	{
+		abandon_call(call, kept);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	end_call(call, kept);
+	PopActiveSnapshot();
+	AtEOXact_GUC(false, settings);
+	return result;
+}
