@@ -8,7 +8,7 @@
 #include "lib/stringinfo.h"
 #include "proto/payload.h"
 #include "proto/time.h"
-#include "utils/fmgrprotos.h"
+#include "utils/builtins.h"
 #include "utils/json.h"
 
 #define LOCAL_ACTIVITY "core_local_activity"
@@ -218,12 +218,24 @@ marker_side_effect(int number, Pb__Payloads *value)
 	return command;
 }
 
+/* Each step writes some of them: no need to read a format for each. */
+static void
+append_number(StringInfo data, const char *before, int64 number)
+{
+	char		digits[MAXINT8LEN + 1];
+
+	appendStringInfoString(data, before);
+	appendBinaryStringInfo(data, digits, pg_lltoa(number, digits));
+}
+
 /* A time or duration, as the SDKs write them in here. */
 static void
 append_seconds(StringInfo data, const char *key, int64 seconds, int nanos)
 {
-	appendStringInfo(data, ",\"%s\":{\"seconds\":" INT64_FORMAT ",\"nanos\":%d}", key, seconds,
-					 nanos);
+	appendStringInfoString(data, key);
+	append_number(data, ":{\"seconds\":", seconds);
+	append_number(data, ",\"nanos\":", nanos);
+	appendStringInfoChar(data, '}');
 }
 
 static void
@@ -232,7 +244,7 @@ append_backoff(StringInfo data, int64 backoff)
 	const Pb__Duration *duration = proto_duration(backoff);
 
 	if (backoff > 0)
-		append_seconds(data, "backoff", duration->seconds, duration->nanos);
+		append_seconds(data, ",\"backoff\"", duration->seconds, duration->nanos);
 	else
 		appendStringInfoString(data, ",\"backoff\":null");
 }
@@ -247,10 +259,12 @@ marker_step(int number, const Step *step, TimestampTz time)
 	StringInfoData data;
 
 	initStringInfo(&data);
-	appendStringInfo(&data, "{\"seq\":%d,\"attempt\":%d,\"activity_id\":\"%d\",\"activity_type\":",
-					 number, Max(step->attempt, 1), number);
+	append_number(&data, "{\"seq\":", number);
+	append_number(&data, ",\"attempt\":", Max(step->attempt, 1));
+	append_number(&data, ",\"activity_id\":\"", number);
+	appendStringInfoString(&data, "\",\"activity_type\":");
 	escape_json(&data, step->name);
-	append_seconds(&data, "complete_time", completed->seconds, completed->nanos);
+	append_seconds(&data, ",\"complete_time\"", completed->seconds, completed->nanos);
 	append_backoff(&data, step->backoff);
 	appendStringInfoString(&data, ",\"original_schedule_time\":null}");
 	add_detail(attributes, "data", core_json_payload(data.data));

@@ -60,13 +60,16 @@ names_encoding(const uint8 *data, size_t len)
 	return len > 0 && memchr(data, '/', len) != NULL;
 }
 
+/*
+ * add_metadata -- key and value are not copied.
+ */
 static void
 add_metadata(Pb__Payload *payload, const char *key, const char *value)
 {
 	Pb__Payload__MetadataEntry *entry = proto_new(&pb__payload__metadata_entry__descriptor);
 
-	entry->key = pstrdup(key);
-	entry->value.data = (uint8 *) pstrdup(value);
+	entry->key = key;
+	entry->value.data = (uint8 *) unconstify(char *, value);
 	entry->value.len = strlen(value);
 	if (payload->metadata == NULL)
 		payload->metadata = palloc(2 * sizeof(void *));
@@ -158,13 +161,12 @@ is_full(const JsonbValue *value)
 }
 
 /*
- * value_payload -- a payload that holds a value as JSON text.
+ * jsonb_payload -- a payload that holds a value as JSON text.
  */
 static Pb__Payload *
-value_payload(const JsonbValue *value, const char *encoding)
+jsonb_payload(Jsonb *json, const char *encoding)
 {
 	Pb__Payload *payload = proto_new(&pb__payload__descriptor);
-	Jsonb *json = JsonbValueToJsonb(unconstify(JsonbValue *, value));
 	StringInfoData text;
 
 	initStringInfo(&text);
@@ -173,6 +175,12 @@ value_payload(const JsonbValue *value, const char *encoding)
 	payload->data.data = (uint8 *) text.data;
 	payload->data.len = text.len;
 	return payload;
+}
+
+static Pb__Payload *
+value_payload(const JsonbValue *value, const char *encoding)
+{
+	return jsonb_payload(JsonbValueToJsonb(unconstify(JsonbValue *, value)), encoding);
 }
 
 static Pb__Payload *
@@ -458,7 +466,7 @@ payload_from_jsonb(Jsonb *json)
 
 	json_require_utf8();
 	json_value_init(&value, json);
-	return value.type == jbvNull ? null_payload() : value_payload(&value, "json/plain");
+	return value.type == jbvNull ? null_payload() : jsonb_payload(json, "json/plain");
 }
 
 /*
