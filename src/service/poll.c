@@ -41,6 +41,7 @@ note_claim(const TaskRow *task, int attempt)
 {
 	WakeClaim	claim = {task->key, task->queue_id, task->event_id, attempt};
 
+	store_note_claim(task);
 	wake_note_claim(&claim);
 	wake_mark_taken(task->queue_id);
 }
@@ -188,9 +189,10 @@ start_workflow_task(ServiceCall *call, ExecutionState *state, const char *queue,
 	return &answer_workflow_task(state, extent)->base;
 }
 
-/* Starts the first workflow task that can be had; NULL if there is none. */
+/* Starts the first workflow task from "after" on that can be had; NULL if there is none. */
 static ProtobufCMessage *
-poll_workflow(ServiceCall *call, const Pb__PollWorkflowTaskQueueRequest *request)
+claim_workflow(ServiceCall *call, const Pb__PollWorkflowTaskQueueRequest *request,
+			   const TaskRow *after)
 {
 	const char *queue = request->task_queue->name;
 	uint64		queue_id = ident_queue(&call->namespace->id, QUEUE_TYPE(WORKFLOW), queue);
@@ -204,7 +206,8 @@ poll_workflow(ServiceCall *call, const Pb__PollWorkflowTaskQueueRequest *request
 		ListCell   *cell;
 
 		dropped = false;
-		tasks = store_peek_tasks(&call->namespace->id, QUEUE_TYPE(WORKFLOW), queue, limit, bound);
+		tasks = store_peek_tasks(&call->namespace->id, QUEUE_TYPE(WORKFLOW), queue, limit, bound,
+								 after);
 		foreach(cell, tasks)
 		{
 			TaskRow    *task = lfirst(cell);
@@ -240,6 +243,19 @@ poll_workflow(ServiceCall *call, const Pb__PollWorkflowTaskQueueRequest *request
 	} while (look_further(tasks, dropped, &limit));
 	end_claim(call, QUEUE_TYPE(WORKFLOW), queue, bound, false);
 	return NULL;
+}
+
+/* Those that this transaction has passed by come last. */
+static ProtobufCMessage *
+poll_workflow(ServiceCall *call, const Pb__PollWorkflowTaskQueueRequest *request)
+{
+	const TaskRow *after = store_last_claim(ident_queue(&call->namespace->id, QUEUE_TYPE(WORKFLOW),
+														request->task_queue->name));
+	ProtobufCMessage *answer = claim_workflow(call, request, after);
+
+	if (answer == NULL && after != NULL && call->tasks_held)
+		answer = claim_workflow(call, request, NULL);
+	return answer;
 }
 
 /* service_polled_queue -- that of the workflows whose tasks are polled. */
@@ -305,28 +321,25 @@ take_activity_offer(const ServiceCall *call, const TaskRow *task, ExecutionState
 	return *obsolete ? NULL : activity;
 }
 
-/* As poll_workflow(); locks no run, so that its siblings and signals go on. */
+/* As claim_workflow(); locks no run, so that its siblings and signals go on. */
 static ProtobufCMessage *
-poll_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request)
+claim_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request,
+			   const TaskRow *after)
 {
 	const char *queue = request->task_queue->name;
 	uint64		queue_id = ident_queue(&call->namespace->id, QUEUE_TYPE(ACTIVITY), queue);
-	TimestampTz bound;
+	TimestampTz bound = wake_lower_bound(queue_id);
 	int			limit = 1;
 	List	   *tasks;
 	bool		dropped;
 
-	call->pause = wake_queue_pause(queue_id);
-	call->tasks_held = call->pause > 0;
-	if (call->tasks_held)
-		return NULL;
-	bound = wake_lower_bound(queue_id);
 	do
 	{
 		ListCell   *cell;
 
 		dropped = false;
-		tasks = store_peek_tasks(&call->namespace->id, QUEUE_TYPE(ACTIVITY), queue, limit, bound);
+		tasks = store_peek_tasks(&call->namespace->id, QUEUE_TYPE(ACTIVITY), queue, limit, bound,
+								 after);
 		foreach(cell, tasks)
 		{
 			TaskRow    *task = lfirst(cell);
@@ -362,6 +375,24 @@ poll_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request
 	} while (look_further(tasks, dropped, &limit));
 	end_claim(call, QUEUE_TYPE(ACTIVITY), queue, bound, false);
 	return NULL;
+}
+
+static ProtobufCMessage *
+poll_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request)
+{
+	uint64		queue_id = ident_queue(&call->namespace->id, QUEUE_TYPE(ACTIVITY),
+									   request->task_queue->name);
+	const TaskRow *after = store_last_claim(queue_id);
+	ProtobufCMessage *answer;
+
+	call->pause = wake_queue_pause(queue_id);
+	call->tasks_held = call->pause > 0;
+	if (call->tasks_held)
+		return NULL;
+	answer = claim_activity(call, request, after);
+	if (answer == NULL && after != NULL && call->tasks_held)
+		answer = claim_activity(call, request, NULL);
+	return answer;
 }
 
 /* The last poll that begins counts for all of the queue. */
@@ -433,7 +464,7 @@ queue_content(ServiceCall *call, const Look *look)
 		ListCell   *cell;
 
 		tasks = paused ? NIL :
-			store_peek_tasks(namespace_id, look->kind, look->queue, limit, bound);
+			store_peek_tasks(namespace_id, look->kind, look->queue, limit, bound, NULL);
 		foreach(cell, tasks)
 			if (can_take(call, look->kind, lfirst(cell)))
 				return QUEUE_READY;

@@ -88,6 +88,13 @@ peek_keys(ScanKey keys, int shard, uint64 queue_id, int priority, TimestampTz no
 				TimestampTzGetDatum(not_before));
 }
 
+static TimestampTz
+peek_start(int priority, TimestampTz not_before, const TaskRow *after)
+{
+	return after != NULL && after->priority == priority ?
+		Max(after->created_at, not_before) : not_before;
+}
+
 /*
  * Up to "limit" offers of one shard.
  *
@@ -95,13 +102,14 @@ peek_keys(ScanKey keys, int shard, uint64 queue_id, int priority, TimestampTz no
  * does not wade through what is gone but cannot be vacuumed yet.
  */
 static List *
-peek_shard(const RunKey *key, uint64 queue_id, int limit, TimestampTz not_before)
+peek_shard(const RunKey *key, uint64 queue_id, int limit, TimestampTz not_before,
+		   const TaskRow *after)
 {
 	ScanKeyData keys[PEEK_KEYS];
 	RowScan		scan;
 	List	   *tasks = NIL;
 
-	peek_keys(keys, key->shard, queue_id, 1, not_before);
+	peek_keys(keys, key->shard, queue_id, 1, peek_start(1, not_before, after));
 	store_scan_begin(&scan, "task", AccessShareLock, keys, PEEK_KEYS);
 	for (int priority = 1;;)
 	{
@@ -109,7 +117,8 @@ peek_shard(const RunKey *key, uint64 queue_id, int limit, TimestampTz not_before
 			tasks = lappend(tasks, task_row(&scan, key, queue_id));
 		if (list_length(tasks) == limit || priority == LAST_PRIORITY)
 			break;
-		peek_keys(keys, key->shard, queue_id, ++priority, not_before);
+		priority++;
+		peek_keys(keys, key->shard, queue_id, priority, peek_start(priority, not_before, after));
 		store_scan_again(&scan, keys, PEEK_KEYS);
 	}
 	store_scan_end(&scan);
@@ -124,7 +133,7 @@ peek_shard(const RunKey *key, uint64 queue_id, int limit, TimestampTz not_before
  */
 List *
 store_peek_tasks(const pg_uuid_t *namespace_id, int kind, const char *queue, int limit,
-				 TimestampTz not_before)
+				 TimestampTz not_before, const TaskRow *after)
 {
 	List	   *tasks = NIL;
 	RunKey		key;
@@ -133,7 +142,7 @@ store_peek_tasks(const pg_uuid_t *namespace_id, int kind, const char *queue, int
 	key.namespace_id = *namespace_id;
 	for (key.shard = 0; key.shard < store_shard_count() && list_length(tasks) < limit; key.shard++)
 		tasks = list_concat(tasks, peek_shard(&key, ident_queue(namespace_id, kind, queue),
-											  limit - list_length(tasks), not_before));
+											  limit - list_length(tasks), not_before, after));
 	return tasks;
 }
 

@@ -1,0 +1,57 @@
+/*
+ * claim.c
+ *	  How far this transaction has got with the offers of a queue.
+ *
+ * A transaction that takes many tasks need not go through those that it has
+ * taken before to find the next one: they are still in the index.  What is
+ * older than the last one was there to be taken, too, so somebody holds it; it
+ * may be given back meanwhile, so who finds nothing else looks from the start.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "base/compat.h"
+#include "storage/proc.h"
+#include "store/store.h"
+
+#define QUEUES 8
+
+typedef struct Claim
+{
+	TaskRow		task;			/* the last that was taken */
+	LocalTransactionId xact;	/* has taken it */
+} Claim;
+
+static Claim claims[QUEUES];
+
+/* What was taken in a subtransaction is there again. */
+static void
+on_subxact(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		memset(claims, 0, sizeof(claims));
+}
+
+/* store_last_claim -- of a queue, in this transaction; NULL if there is none. */
+const TaskRow *
+store_last_claim(uint64 queue_id)
+{
+	const Claim *claim = &claims[queue_id % QUEUES];
+
+	/* With one snapshot for all nobody can tell whether older ones are held. */
+	return claim->xact != InvalidLocalTransactionId && claim->xact == compat_local_xid() &&
+		claim->task.queue_id == queue_id && !IsolationUsesXactSnapshot() ? &claim->task : NULL;
+}
+
+void
+store_note_claim(const TaskRow *task)
+{
+	static bool registered = false;
+	Claim	   *claim = &claims[task->queue_id % QUEUES];
+
+	if (!registered)
+		RegisterSubXactCallback(on_subxact, NULL);
+	registered = true;
+	claim->task = *task;
+	claim->xact = compat_local_xid();
+}
