@@ -12,10 +12,12 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "base/compat.h"
 #include "catalog/pg_type.h"
 #include "core/decide.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "storage/proc.h"
 #include "store/plan.h"
 #include "store/tuple.h"
 #include "store/watch.h"
@@ -303,15 +305,12 @@ store_remove_attribute_type(const pg_uuid_t *namespace_id, const char *name)
 	return store_run(&delete, values, NULL) > 0;
 }
 
-/*
- * store_adopted -- may this database act on what it holds?
- *
- * A restored or cloned copy may not until somebody says so.  The answer is not
- * kept: a dump may be restored into a database that has been in use.  It is
- * asked for often, so the one row is read without a query.
- */
-bool
-store_adopted(void)
+/* Transactions in which that was found, and in which it changed. */
+static LocalTransactionId adopted_in = InvalidLocalTransactionId;
+static LocalTransactionId adopting_in = InvalidLocalTransactionId;
+
+static bool
+is_adopted(void)
 {
 	Relation	rel = table_openrv(makeRangeVar("temporal", "instance", -1), AccessShareLock);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
@@ -333,6 +332,24 @@ store_adopted(void)
 	return found && !foreign;
 }
 
+/*
+ * store_adopted -- may this database act on what it holds?
+ *
+ * A restored or cloned copy may not until somebody says so.  The answer is kept
+ * for a transaction at most: a dump may be restored into a database that has
+ * been in use.
+ */
+bool
+store_adopted(void)
+{
+	LocalTransactionId xact = compat_local_xid();
+
+	if (adopted_in == xact && adopting_in != xact)
+		return true;
+	adopted_in = is_adopted() ? xact : InvalidLocalTransactionId;
+	return adopted_in == xact;
+}
+
 /* store_adopt -- from now on this database is the one that acts. */
 void
 store_adopt(void)
@@ -346,6 +363,7 @@ store_adopt(void)
 		Int64GetDatum((int64) GetSystemIdentifier()), ObjectIdGetDatum(MyDatabaseId)
 	};
 
+	adopting_in = compat_local_xid();
 	store_run(&clear, NULL, NULL);
 	store_run(&insert, values, NULL);
 	/* What was restored came without a word. */

@@ -17,13 +17,40 @@
 #include "storage/bufmgr.h"
 #include "storage/procarray.h"
 #include "store/tuple.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+/* Those that this process has looked up, until any relation or schema changes. */
+static struct
+{
+	const char *name;			/* compared as a pointer: they are literals */
+	Oid			oid;
+}			known[32];
+
+static void
+forget_relations(Datum arg, int cache, uint32 hash)
+{
+	memset(known, 0, sizeof(known));
+}
+
+static void
+watch_relations(void)
+{
+	static bool watching = false;
+
+	if (watching)
+		return;
+	CacheRegisterSyscacheCallback(RELOID, forget_relations, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, forget_relations, (Datum) 0);
+	watching = true;
+}
 
 /* Our tables are never renamed; a schema that is not there has no extension. */
-Oid
-store_relation(const char *name)
+static Oid
+look_up(const char *name)
 {
 	Oid			oid = get_relname_relid(name, get_namespace_oid("temporal", false));
 
@@ -31,6 +58,21 @@ store_relation(const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation \"temporal.%s\" does not exist", name)));
+	return oid;
+}
+
+Oid
+store_relation(const char *name)
+{
+	size_t		slot = ((uintptr_t) name >> 2) % lengthof(known);
+	Oid			oid = known[slot].oid;
+
+	if (known[slot].name == name)
+		return oid;
+	watch_relations();
+	oid = look_up(name);
+	known[slot].name = name;
+	known[slot].oid = oid;
 	return oid;
 }
 
