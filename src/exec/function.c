@@ -229,7 +229,7 @@ static void
 watch_catalogs(void)
 {
 	static const int caches[] = {
-		PROCOID, NAMESPACEOID, TYPEOID, AUTHOID, AUTHMEMMEMROLE, RELOID, OPEROID
+		PROCOID, LANGOID, NAMESPACEOID, TYPEOID, AUTHOID, AUTHMEMMEMROLE, RELOID, OPEROID
 	};
 	static bool watching = false;
 

@@ -7,6 +7,11 @@
  * is made anew when something has changed that decides what a name means, and
  * after an error, which may have left it in any state.  A function that comes
  * to call itself has one for each call.
+ *
+ * What a language notes of a call is kept with it.  PL/pgSQL looks each time
+ * whether that still holds; others may take for granted that a call does not
+ * outlive its transaction (SQL functions do, before PostgreSQL 18), so theirs
+ * are made each time.
  */
 #include "postgres.h"
 
@@ -15,6 +20,7 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "commands/proclang.h"
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -43,6 +49,7 @@ typedef struct PreparedCall
 	ParamListInfo input;
 	Oid			type;			/* of its result: void, or one that is quickly made JSON */
 	uint64		version;		/* of the catalogs */
+	bool		lasting;		/* may be kept */
 	bool		in_use;
 } PreparedCall;
 
@@ -62,6 +69,39 @@ typedef struct KeptCall
 static HTAB *kept_calls = NULL;
 
 /* ---- preparing ---- */
+
+static HeapTuple
+proc_tuple(Oid function)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	return tuple;
+}
+
+/*
+ * Defaults may call functions that have defaults themselves.  The planner puts
+ * them in, but it would also put the body of a SQL function in place of a call,
+ * as names are understood now.
+ */
+static Node *
+complete_calls(Node *node, void *context)
+{
+	FuncExpr   *call;
+	HeapTuple	tuple;
+
+	if (node == NULL)
+		return NULL;
+	node = expression_tree_mutator(node, complete_calls, context);
+	if (!IsA(node, FuncExpr))
+		return node;
+	call = (FuncExpr *) node;
+	tuple = proc_tuple(call->funcid);
+	call->args = expand_function_arguments(call->args, false, call->funcresulttype, tuple);
+	ReleaseSysCache(tuple);
+	return node;
+}
 
 /* Parameters, and defaults for what is not given. */
 static List *
@@ -91,7 +131,8 @@ call_arguments(HeapTuple tuple, int nargs)
 		param->location = -1;
 		arguments = lappend(arguments, param);
 	}
-	return expand_function_arguments(arguments, false, proc->prorettype, tuple);
+	arguments = expand_function_arguments(arguments, false, proc->prorettype, tuple);
+	return (List *) complete_calls((Node *) arguments, NULL);
 }
 
 static Expr *
@@ -135,9 +176,8 @@ prepare(Oid function, int nargs)
 
 	call->memory = memory;
 	call->version = function_catalog_version();
-	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", function);
+	tuple = proc_tuple(function);
+	call->lasting = ((Form_pg_proc) GETSTRUCT(tuple))->prolang == get_language_oid("plpgsql", true);
 	expression = call_expression(tuple, nargs);
 	call->type = exprType((Node *) expression);
 	call->input = call_input(tuple, nargs);
@@ -208,6 +248,8 @@ begin_call(Oid function, int nargs, KeptCall **where)
 	if (kept->call == NULL)
 	{
 		call = prepare(function, nargs);
+		if (!call->lasting)
+			return call;
 		MemoryContextSetParent(call->memory, TopMemoryContext);
 		kept->call = call;
 	}
@@ -262,6 +304,24 @@ evaluate(PreparedCall *call, const Pb__Payloads *input)
 		value_to_jsonb(value, false, call->type);
 }
 
+static Jsonb *
+evaluate_or_abandon(PreparedCall *call, KeptCall *kept, const Pb__Payloads *input)
+{
+	Jsonb	   *result;
+
+	PG_TRY();
+	{
+		result = evaluate(call, input);
+	}
+	PG_CATCH();
+	{
+		abandon_call(call, kept);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return result;
+}
+
 /*
  * function_call -- what it leaves set is set back; what it leaves locked, or
  * made for the session, is not.
@@ -277,16 +337,7 @@ function_call(Oid function, const Pb__Payloads *input)
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	call = begin_call(function, input != NULL ? (int) input->n_payloads : 0, &kept);
-	PG_TRY();
-	{
-		result = evaluate(call, input);
-	}
-	PG_CATCH();
-	{
-		abandon_call(call, kept);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	result = evaluate_or_abandon(call, kept, input);
 	end_call(call, kept);
 	PopActiveSnapshot();
 	AtEOXact_GUC(false, settings);

@@ -232,6 +232,26 @@ SELECT is(t.launch('both', '4', 'both 4'), '8', 'and not the next time');
 CREATE OR REPLACE FUNCTION shop.both(n integer, times integer DEFAULT 3) RETURNS integer LANGUAGE sql AS 'SELECT -n * times';
 SELECT is(t.launch('both', '4', 'both 5'), '-12', 'nor is it what it was before');
 SELECT is(t.launch('both', '5', 'both 6'), '-15', 'in another language, twice');
+CREATE FUNCTION shop.inner_default(a integer, b text DEFAULT 'five', c integer DEFAULT 1) RETURNS text LANGUAGE plpgsql AS
+$$ BEGIN RETURN concat_ws(' ', a, b, c); END $$;
+CREATE FUNCTION shop.with_defaults(x text DEFAULT shop.inner_default(1) || shop.inner_default(c => 3, a => 2), y text DEFAULT 'y') RETURNS text
+LANGUAGE plpgsql AS $$ BEGIN RETURN x || y; END $$;
+SELECT temporal.register_workflow('shop.with_defaults') \g /dev/null
+SELECT is(t.launch('with_defaults'), '"1 five 12 five 3y"', 'defaults may call functions with defaults');
+CREATE TABLE shop.numbered (a integer DEFAULT 1, b integer);
+CREATE FUNCTION shop.number() RETURNS integer LANGUAGE sql AS 'INSERT INTO shop.numbered (b) VALUES (0) RETURNING a';
+CREATE FUNCTION shop.renumber() RETURNS text LANGUAGE plpgsql AS
+$$
+DECLARE
+	first integer;
+BEGIN
+	first := temporal.execute_local_activity('number', result => first);
+	PERFORM temporal.step('change', 'ALTER TABLE shop.numbered ALTER a SET DEFAULT 2');
+	RETURN concat_ws(' ', first, temporal.execute_local_activity('number', result => first));
+END
+$$;
+SELECT temporal.register_activity('shop.number'), temporal.register_workflow('shop.renumber') \g /dev/null
+SELECT is(t.launch('renumber'), '"1 2"', 'a table may change between two calls');
 CREATE FUNCTION shop.kinds(a smallint, b bigint, c boolean, d text) RETURNS text LANGUAGE sql AS
 $$ SELECT concat_ws(' ', a, b, c, d) $$;
 SELECT temporal.register_activity('shop.kinds') \g /dev/null
