@@ -254,7 +254,10 @@ poll_workflow(ServiceCall *call, const Pb__PollWorkflowTaskQueueRequest *request
 	ProtobufCMessage *answer = claim_workflow(call, request, after);
 
 	if (answer == NULL && after != NULL && call->tasks_held)
+	{
+		call->tasks_held = false;
 		answer = claim_workflow(call, request, NULL);
+	}
 	return answer;
 }
 
@@ -391,7 +394,10 @@ poll_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request
 		return NULL;
 	answer = claim_activity(call, request, after);
 	if (answer == NULL && after != NULL && call->tasks_held)
+	{
+		call->tasks_held = false;
 		answer = claim_activity(call, request, NULL);
+	}
 	return answer;
 }
 

@@ -4,8 +4,9 @@
  *
  * A transaction that takes many tasks need not go through those that it has
  * taken before to find the next one: they are still in the index.  What is
- * older than the last one was there to be taken, too, so somebody holds it; it
- * may be given back meanwhile, so who finds nothing else looks from the start.
+ * older than the last one was there to be taken, too, so it was held, or not
+ * wanted, or is seen only now.  Who finds nothing else looks from the start, and
+ * so does everybody once in a while.
  */
 #include "postgres.h"
 
@@ -15,11 +16,13 @@
 #include "store/store.h"
 
 #define QUEUES 8
+#define CLAIMS_A_START 32
 
 typedef struct Claim
 {
 	TaskRow		task;			/* the last that was taken */
 	LocalTransactionId xact;	/* has taken it */
+	unsigned	count;
 } Claim;
 
 static Claim claims[QUEUES];
@@ -53,5 +56,6 @@ store_note_claim(const TaskRow *task)
 		RegisterSubXactCallback(on_subxact, NULL);
 	registered = true;
 	claim->task = *task;
-	claim->xact = compat_local_xid();
+	claim->xact = ++claim->count % CLAIMS_A_START == 0 ?
+		InvalidLocalTransactionId : compat_local_xid();
 }
