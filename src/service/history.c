@@ -170,8 +170,9 @@ service_get_workflow_execution_history(ServiceCall *call, const void *message)
 	if (next != 0)
 		response->next_page_token = write_token(state, next, token != NULL ? token->end_event_id : 0,
 												false, token != NULL && token->transient);
-	else if ((token != NULL && token->transient) ||
-			 (call->sees_attempts && !request->wait_new_event))
+	else if (end == state->run->next_event_id &&
+			 ((token != NULL && token->transient) ||
+			  (call->sees_attempts && !request->wait_new_event)))
 		append_virtual(state, response->history);
 	else if (request->wait_new_event && state_is_open(state))
 		response->next_page_token = write_token(state, end, 0, false, false);
