@@ -37,8 +37,8 @@ proc_form(HeapTuple tuple)
 	return (Form_pg_proc) GETSTRUCT(tuple);
 }
 
-static HeapTuple
-proc_tuple(Oid function)
+HeapTuple
+function_tuple(Oid function)
 {
 	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 
@@ -102,7 +102,7 @@ find_by_name(const char *name)
 static void
 check_owner(Oid function, Oid role)
 {
-	HeapTuple	tuple = proc_tuple(function);
+	HeapTuple	tuple = function_tuple(function);
 	Oid			owner = proc_form(tuple)->proowner;
 
 	ReleaseSysCache(tuple);
@@ -140,7 +140,7 @@ function_resolve(Registration *registration, const char *name)
 {
 	Oid			function = strchr(name, '(') == NULL ? find_by_name(name) :
 		DatumGetObjectId(DirectFunctionCall1(regprocedurein, CStringGetDatum(name)));
-	HeapTuple	tuple = proc_tuple(function);
+	HeapTuple	tuple = function_tuple(function);
 	Form_pg_proc proc = proc_form(tuple);
 
 	check_kind(proc, function);

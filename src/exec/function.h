@@ -5,6 +5,7 @@
 #ifndef TEMPORAL_EXEC_FUNCTION_H
 #define TEMPORAL_EXEC_FUNCTION_H
 
+#include "access/htup.h"
 #include "service/registration.h"
 #include "utils/jsonb.h"
 
@@ -18,6 +19,9 @@ extern void function_resolve(Registration *registration, const char *name);
  * registered by another role than the current one, or no longer owned by it.
  */
 extern Oid	function_find(const Registration *registration);
+
+/* Its row in pg_proc, for ReleaseSysCache(); an internal error if there is none. */
+extern HeapTuple function_tuple(Oid function);
 
 /* Another one after each change that may have a name mean something else. */
 extern uint64 function_catalog_version(void);

@@ -70,16 +70,6 @@ static HTAB *kept_calls = NULL;
 
 /* ---- preparing ---- */
 
-static HeapTuple
-proc_tuple(Oid function)
-{
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", function);
-	return tuple;
-}
-
 /*
  * Defaults may call functions that have defaults themselves.  The planner puts
  * them in, but it would also put the body of a SQL function in place of a call,
@@ -97,7 +87,7 @@ complete_calls(Node *node, void *context)
 	if (!IsA(node, FuncExpr))
 		return node;
 	call = (FuncExpr *) node;
-	tuple = proc_tuple(call->funcid);
+	tuple = function_tuple(call->funcid);
 	call->args = expand_function_arguments(call->args, false, call->funcresulttype, tuple);
 	ReleaseSysCache(tuple);
 	return node;
@@ -176,7 +166,7 @@ prepare(Oid function, int nargs)
 
 	call->memory = memory;
 	call->version = function_catalog_version();
-	tuple = proc_tuple(function);
+	tuple = function_tuple(function);
 	call->lasting = ((Form_pg_proc) GETSTRUCT(tuple))->prolang == get_language_oid("plpgsql", true);
 	expression = call_expression(tuple, nargs);
 	call->type = exprType((Node *) expression);
