@@ -9,9 +9,12 @@
 
 #include "core/event.h"
 #include "proto/time.h"
+#include "utils/memutils.h"
 
 #define EVENT_TYPE_PREFIX "EVENT_TYPE_"
 #define MAX_EVENT_TYPE 128
+/* Ids of the fields that hold attributes are smaller. */
+#define MAX_ATTRIBUTES 128
 
 /* The field of HistoryEvent that holds the attributes of "type". */
 static const ProtobufCFieldDescriptor *
@@ -180,11 +183,65 @@ event_type_name(Pb__EventType type)
 	return enum_short_name(&pb__event_type__descriptor, type);
 }
 
-static Pb__HistoryEvent *
+/* ---- packing ---- */
+
+static bool
+event_may_have(const ProtobufCFieldDescriptor *field, uint32 attributes)
+{
+	return (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) == 0 || field->id == attributes;
+}
+
+/*
+ * Of the fields of an event only those that it can have: attributes of each
+ * type are a field, and packing looks at every field that a message may have.
+ */
+static const ProtobufCMessageDescriptor *
+narrow_descriptor(uint32 attributes)
+{
+	static ProtobufCMessageDescriptor *descriptors[MAX_ATTRIBUTES];
+	const ProtobufCMessageDescriptor *all = &pb__history_event__descriptor;
+	ProtobufCMessageDescriptor *narrow;
+	ProtobufCFieldDescriptor *field;
+
+	if (attributes >= MAX_ATTRIBUTES)
+		return all;
+	if (descriptors[attributes] != NULL)
+		return descriptors[attributes];
+	narrow = MemoryContextAlloc(TopMemoryContext, sizeof(*narrow));
+	*narrow = *all;
+	narrow->n_fields = 0;
+	for (unsigned i = 0; i < all->n_fields; i++)
+		narrow->n_fields += event_may_have(&all->fields[i], attributes);
+	field = MemoryContextAlloc(TopMemoryContext, narrow->n_fields * sizeof(*field));
+	narrow->fields = field;
+	for (unsigned i = 0; i < all->n_fields; i++)
+		if (event_may_have(&all->fields[i], attributes))
+			*field++ = all->fields[i];
+	return descriptors[attributes] = narrow;
+}
+
+void
+event_narrow(Pb__HistoryEvent *narrow, const Pb__HistoryEvent *event)
+{
+	*narrow = *event;
+	narrow->base.descriptor = narrow_descriptor(event->attributes_case);
+}
+
+size_t
+event_size(const Pb__HistoryEvent *event)
+{
+	Pb__HistoryEvent narrow;
+
+	event_narrow(&narrow, event);
+	return protobuf_c_message_get_packed_size(&narrow.base);
+}
+
+/* ---- as it is stored ---- */
+
+static void
 strip_started(Pb__HistoryEvent *event, const EventRun *run)
 {
 	Pb__WorkflowExecutionStartedEventAttributes *attributes = palloc(sizeof(*attributes));
-	Pb__HistoryEvent *copy = palloc(sizeof(*copy));
 
 	*attributes = *event->workflow_execution_started_event_attributes;
 	if (strcmp(attributes->workflow_id, run->workflow_id) == 0)
@@ -197,9 +254,7 @@ strip_started(Pb__HistoryEvent *event, const EventRun *run)
 		strcmp(attributes->root_workflow_execution->run_id, run->run_id) == 0 &&
 		strcmp(attributes->root_workflow_execution->workflow_id, run->workflow_id) == 0)
 		attributes->root_workflow_execution = NULL;
-	*copy = *event;
-	copy->workflow_execution_started_event_attributes = attributes;
-	return copy;
+	event->workflow_execution_started_event_attributes = attributes;
 }
 
 static void
@@ -229,21 +284,18 @@ own_queue(Pb__TaskQueue *queue)
 	return queue->kind == QUEUE_KIND(STICKY) ? &queue->normal_name : &queue->name;
 }
 
-static Pb__HistoryEvent *
+static void
 strip_scheduled(Pb__HistoryEvent *event, const EventRun *run)
 {
 	Pb__WorkflowTaskScheduledEventAttributes *attributes = palloc(sizeof(*attributes));
 	Pb__TaskQueue *queue = palloc(sizeof(*queue));
-	Pb__HistoryEvent *copy = palloc(sizeof(*copy));
 
-	*copy = *event;
 	*attributes = *event->workflow_task_scheduled_event_attributes;
 	*queue = *attributes->task_queue;
 	if (strcmp(*own_queue(queue), run->task_queue) == 0)
 		*own_queue(queue) = "";
 	attributes->task_queue = queue;
-	copy->workflow_task_scheduled_event_attributes = attributes;
-	return copy;
+	event->workflow_task_scheduled_event_attributes = attributes;
 }
 
 static void
@@ -256,13 +308,16 @@ restore_scheduled(Pb__HistoryEvent *event, const EventRun *run)
 }
 
 Pb__HistoryEvent *
-event_strip(Pb__HistoryEvent *event, const EventRun *run)
+event_strip(const Pb__HistoryEvent *event, const EventRun *run)
 {
+	Pb__HistoryEvent *copy = palloc(sizeof(*copy));
+
+	event_narrow(copy, event);
 	if (event->event_type == EVENT(WORKFLOW_EXECUTION_STARTED))
-		return strip_started(event, run);
-	if (event->event_type == EVENT(WORKFLOW_TASK_SCHEDULED))
-		return strip_scheduled(event, run);
-	return event;
+		strip_started(copy, run);
+	else if (event->event_type == EVENT(WORKFLOW_TASK_SCHEDULED))
+		strip_scheduled(copy, run);
+	return copy;
 }
 
 /* The bytes may be anybody's, so that type and attributes differ. */

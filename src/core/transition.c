@@ -35,7 +35,7 @@ place_event(Transition *transition, Pb__HistoryEvent *event)
 	event->event_id = run->next_event_id++;
 	event->task_id = event->event_id;
 	transition->events = lappend(transition->events, event);
-	run->history_size += protobuf_c_message_get_packed_size(&event->base);
+	run->history_size += event_size(event);
 }
 
 /*
@@ -250,7 +250,7 @@ buffer_over_limit(const ExecutionState *state)
 	if (list_length(state->buffer) > BUFFER_COUNT_LIMIT)
 		return true;
 	foreach(cell, state->buffer)
-		size += protobuf_c_message_get_packed_size(&((Pb__HistoryEvent *) lfirst(cell))->base);
+		size += event_size(lfirst(cell));
 	return size > BUFFER_SIZE_LIMIT;
 }
 

@@ -554,11 +554,12 @@ mark_closed(const Transition *transition)
 {
 	const RunKey *key = &transition->state->key;
 	uint64		hash = ident_run_hash(&key->run_id);
-	const ProtobufCMessage *event = llast(transition->events);
+	Pb__HistoryEvent event;
 	WakeNote	note = {.run_id = key->run_id};
 
-	if (wake_is_awaited(hash) && protobuf_c_message_get_packed_size(event) <= WAKE_NOTE_SIZE)
-		note.size = (int) protobuf_c_message_pack(event, note.event);
+	event_narrow(&event, llast(transition->events));
+	if (wake_is_awaited(hash) && protobuf_c_message_get_packed_size(&event.base) <= WAKE_NOTE_SIZE)
+		note.size = (int) protobuf_c_message_pack(&event.base, note.event);
 	wake_mark_closed(hash, note.size > 0 ? &note : NULL);
 }
 

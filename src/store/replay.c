@@ -62,7 +62,7 @@ replay_event(const Comparison *comparison, ExecutionState *state, Pb__HistoryEve
 	if (!state_is_open(state))
 		differ(comparison, "event after the end", event_type_name(event->event_type), "nothing");
 	run->next_event_id++;
-	run->history_size += protobuf_c_message_get_packed_size(&event->base);
+	run->history_size += event_size(event);
 	core_apply(state, event);
 }
 
