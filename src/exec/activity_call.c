@@ -72,7 +72,7 @@ fill_command(Pass *pass, FunctionCallInfo fcinfo, int first, Pb__Command *comman
 		command->schedule_activity_task_command_attributes;
 	int			summary = first + 2 + OPTIONS_COUNT;
 
-	attributes->input = value_payloads(fcinfo, 1);
+	attributes->input = value_argument(fcinfo, 1);
 	if (!PG_ARGISNULL(summary))
 	{
 		command->user_metadata = proto_new(&pb__user_metadata__descriptor);
@@ -210,13 +210,13 @@ timeout_argument(FunctionCallInfo fcinfo, int argument)
 	return PG_ARGISNULL(argument) ? -1 : argument_interval(fcinfo, argument);
 }
 
-static Jsonb *
+static Value
 await_one(Pass *pass, int64 number, int64 timeout)
 {
 	Handle	   *handle = handle_get(pass, number);
 	Awaited		awaited = {1, &handle, false};
 
-	return await_handles(pass, &awaited, timeout) ? handle_result(handle) : NULL;
+	return value_of_jsonb(await_handles(pass, &awaited, timeout) ? handle_result(handle) : NULL);
 }
 
 /* The handles of an array of numbers. */

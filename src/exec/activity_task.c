@@ -51,7 +51,7 @@ activity_task_take(Task *task)
 }
 
 static void
-complete(const Task *task, Jsonb *result)
+complete(const Task *task, Value result)
 {
 	Pb__RespondActivityTaskCompletedRequest request =
 		PB__RESPOND_ACTIVITY_TASK_COMPLETED_REQUEST__INIT;
@@ -59,15 +59,14 @@ complete(const Task *task, Jsonb *result)
 	request.namespace_ = task->queue->namespace_name;
 	request.task_token = task->activity->task_token;
 	request.identity = task->identity;
-	if (result != NULL)
-		request.result = core_payloads(payload_from_jsonb(result));
+	request.result = value_payloads(result);
 	task_invoke(NULL, "RespondActivityTaskCompleted", &request);
 }
 
 typedef struct Completion
 {
 	const Task *task;
-	Jsonb	   *result;
+	Value		result;
 } Completion;
 
 static void
@@ -83,7 +82,7 @@ complete_body(void *arg)
  * stays, and nobody waits for more.
  */
 static void
-complete_if_awaited(const Task *task, Jsonb *result)
+complete_if_awaited(const Task *task, Value result)
 {
 	task_unless_gone(complete_body, &(Completion) {task, result});
 }

@@ -225,7 +225,7 @@ call_own_run(const char *run_id, int sqlstate)
 	return own;
 }
 
-Jsonb *
+Value
 call_registered(const Registration *registration, const Pb__Payloads *input)
 {
 	const Mock *mock = registration->kind == QUEUE_TYPE(ACTIVITY) ?
@@ -239,7 +239,7 @@ call_registered(const Registration *registration, const Pb__Payloads *input)
  * itself may do, and where names mean what they mean to any activity.  The run
  * is in our hands meanwhile, so its function must not change that.
  */
-Jsonb *
+Value
 call_activity_here(Call *call)
 {
 	Pass	   *pass = pass_current;
@@ -247,7 +247,7 @@ call_activity_here(Call *call)
 	OwnRun	   *outer_run = service_own_run;
 	bool		read_only = XactReadOnly;
 	int			settings = NewGUCNestLevel();
-	Jsonb	   *result = NULL;
+	Value		result = {InvalidOid};
 
 	if (pass != NULL)
 		function_use_search_path(pass->search_path);

@@ -9,6 +9,37 @@
 #include "service/registration.h"
 #include "utils/jsonb.h"
 
+/* ---- value.c ---- */
+
+/* What a function has returned, of a plain type; of none: SQL NULL, or void. */
+typedef struct Value
+{
+	Oid			type;
+	Datum		datum;
+} Value;
+
+/* Need not be made jsonb. */
+extern bool value_is_plain(Oid type);
+
+/* A copy; of a type that is not plain, as to_jsonb(). */
+extern Value value_of_datum(Datum datum, bool isnull, Oid type);
+
+/* NULL is SQL NULL; not copied. */
+extern Value value_of_jsonb(Jsonb *json);
+
+/* NULL for SQL NULL, as value_payloads(). */
+extern Jsonb *value_to_jsonb(Value value);
+extern Pb__Payloads *value_payloads(Value value);
+
+/* A value of that type; JSON null is SQL NULL. */
+extern Datum value_from_payload(const Pb__Payload *payload, Oid type, bool *isnull);
+
+/* An argument declared "any" as payloads: none, one, or those of a jsonb[]. */
+extern Pb__Payloads *value_argument(FunctionCallInfo fcinfo, int argument);
+
+/* Sets the result of a function declared anyelement. */
+extern Datum value_result(FunctionCallInfo fcinfo, Value value);
+
 /* ---- function.c ---- */
 
 /* Fills in which function "name" means: a name, or one with argument types. */
@@ -30,28 +61,11 @@ extern void function_use_search_path(const char *path);
 
 /* ---- function_call.c ---- */
 
-/* Calls it with a payload an argument; NULL for SQL NULL and void. */
-extern Jsonb *function_call(Oid function, const Pb__Payloads *input);
+/* Calls it with a payload an argument. */
+extern Value function_call(Oid function, const Pb__Payloads *input);
 
 /* ---- settings.c ---- */
 
 extern bool settings_changed(int level);
-
-/* ---- value.c ---- */
-
-/* Is it quickly made JSON, as a rule? */
-extern bool value_is_plain(Oid type);
-
-/* As to_jsonb(); NULL for SQL NULL. */
-extern Jsonb *value_to_jsonb(Datum value, bool isnull, Oid type);
-
-/* A value of that type; JSON null is SQL NULL. */
-extern Datum value_from_jsonb(Jsonb *json, Oid type, bool *isnull);
-
-/* An argument declared "any" as payloads: none, one, or those of a jsonb[]. */
-extern Pb__Payloads *value_payloads(FunctionCallInfo fcinfo, int argument);
-
-/* Sets the result of a function declared anyelement. */
-extern Datum value_result(FunctionCallInfo fcinfo, Jsonb *json);
 
 #endif							/* TEMPORAL_EXEC_FUNCTION_H */

@@ -47,7 +47,7 @@ typedef struct PreparedCall
 	ExprState  *expression;
 	ExprContext *context;
 	ParamListInfo input;
-	Oid			type;			/* of its result: void, or one that is quickly made JSON */
+	Oid			type;			/* of its result: void, or a plain one */
 	uint64		version;		/* of the catalogs */
 	bool		lasting;		/* may be kept */
 	bool		in_use;
@@ -272,7 +272,7 @@ abandon_call(PreparedCall *call, KeptCall *kept)
 
 /* ---- calling ---- */
 
-static Jsonb *
+static Value
 evaluate(PreparedCall *call, const Pb__Payloads *input)
 {
 	MemoryContext caller = MemoryContextSwitchTo(call->context->ecxt_per_tuple_memory);
@@ -283,21 +283,17 @@ evaluate(PreparedCall *call, const Pb__Payloads *input)
 	{
 		ParamExternData *param = &call->input->params[i];
 
-		param->value = value_from_jsonb(payload_to_jsonb(input->payloads[i]), param->ptype,
-										&param->isnull);
+		param->value = value_from_payload(input->payloads[i], param->ptype, &param->isnull);
 	}
 	value = ExecEvalExpr(call->expression, call->context, &isnull);
 	MemoryContextSwitchTo(caller);
-	if (isnull || call->type == VOIDOID)
-		return NULL;
-	return call->type == JSONBOID ? DatumGetJsonbPCopy(value) :
-		value_to_jsonb(value, false, call->type);
+	return value_of_datum(value, isnull || call->type == VOIDOID, call->type);
 }
 
-static Jsonb *
+static Value
 evaluate_or_abandon(PreparedCall *call, KeptCall *kept, const Pb__Payloads *input)
 {
-	Jsonb	   *result;
+	Value		result;
 
 	PG_TRY();
 	{
@@ -316,13 +312,13 @@ evaluate_or_abandon(PreparedCall *call, KeptCall *kept, const Pb__Payloads *inpu
  * function_call -- what it leaves set is set back; what it leaves locked, or
  * made for the session, is not.
  */
-Jsonb *
+Value
 function_call(Oid function, const Pb__Payloads *input)
 {
 	int			settings = NewGUCNestLevel();
 	PreparedCall *call;
 	KeptCall   *kept;
-	Jsonb	   *result;
+	Value		result;
 
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());

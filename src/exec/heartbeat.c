@@ -175,7 +175,7 @@ temporal_heartbeat(PG_FUNCTION_ARGS)
 
 	if (own.token != token_hash(&activity->task_token))
 		heartbeat_open(activity, false);
-	keep(value_payloads(fcinfo, 0));
+	keep(value_argument(fcinfo, 0));
 	if (!own.has_slot && wake_available() && activity->task_token.len > 0)
 		take_slot(activity);
 	if (own.has_slot)

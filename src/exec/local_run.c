@@ -205,14 +205,13 @@ static void
 run_body(void *arg)
 {
 	LocalRun   *local = arg;
-	Jsonb	   *result;
+	Value		result;
 
 	heartbeat_open(local->call.activity, false);
 	local->run.started = clock_now();
 	result = call_activity_here(&local->call);
 	local->run.ended = clock_now();
-	if (result != NULL)
-		local->run.result = core_payloads(payload_from_jsonb(result));
+	local->run.result = value_payloads(result);
 }
 
 /*

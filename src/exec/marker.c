@@ -256,6 +256,7 @@ marker_step(int number, const Step *step, TimestampTz time)
 	Pb__Command *command = new_marker(LOCAL_ACTIVITY);
 	Pb__RecordMarkerCommandAttributes *attributes = command->record_marker_command_attributes;
 	const Pb__Timestamp *completed = proto_timestamp(time);
+	const Pb__Payloads *result = value_payloads(step->result);
 	StringInfoData data;
 
 	initStringInfo(&data);
@@ -268,8 +269,8 @@ marker_step(int number, const Step *step, TimestampTz time)
 	append_backoff(&data, step->backoff);
 	appendStringInfoString(&data, ",\"original_schedule_time\":null}");
 	add_detail(attributes, "data", core_json_payload(data.data));
-	if (step->result != NULL)
-		add_detail(attributes, "result", payload_from_jsonb(step->result));
+	if (result != NULL)
+		add_detail(attributes, "result", result->payloads[0]);
 	attributes->failure = step->failure;
 	return command;
 }

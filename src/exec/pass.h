@@ -13,6 +13,7 @@
 #include "base/compat.h"
 #include "base/errors.h"
 #include "core/decide.h"
+#include "exec/function.h"
 #include "executor/spi.h"
 #include "proto/time.h"
 #include "service/registration.h"
@@ -86,7 +87,7 @@ typedef struct Step
 	Datum	   *values;
 	char	   *nulls;			/* as for SPI */
 	/* What came of it. */
-	Jsonb	   *result;
+	Value		result;
 	Pb__Failure *failure;
 	int64		backoff;		/* before the next attempt; 0: there is none */
 	Pb__Command *command;		/* that records it */

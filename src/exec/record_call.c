@@ -80,7 +80,7 @@ temporal_side_effect(PG_FUNCTION_ARGS)
 {
 	Pass	   *pass = pass_require("side_effect");
 	MemoryContext caller = MemoryContextSwitchTo(pass->memory);
-	Pb__Payloads *value = value_payloads(fcinfo, 0);
+	Pb__Payloads *value = value_argument(fcinfo, 0);
 	const Pb__HistoryEvent *event;
 	Jsonb	   *json;
 
@@ -89,7 +89,7 @@ temporal_side_effect(PG_FUNCTION_ARGS)
 	json = payloads_to_jsonb(event == NULL ? value :
 							 marker_value(event->marker_recorded_event_attributes));
 	MemoryContextSwitchTo(caller);
-	return value_result(fcinfo, json);
+	return value_result(fcinfo, value_of_jsonb(json));
 }
 
 /* ---- attributes ---- */
@@ -248,7 +248,7 @@ temporal_compensate(PG_FUNCTION_ARGS)
 	Compensation *compensation = palloc(sizeof(Compensation));
 
 	compensation->activity = argument_text(fcinfo, 0, NULL);
-	compensation->input = payloads_array(value_payloads(fcinfo, 1));
+	compensation->input = payloads_array(value_argument(fcinfo, 1));
 	pass->compensations = lcons(compensation, pass->compensations);
 	MemoryContextSwitchTo(caller);
 	PG_RETURN_VOID();

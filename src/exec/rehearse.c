@@ -64,7 +64,7 @@ mock_find(const char *activity)
 	return NULL;
 }
 
-Jsonb *
+Value
 mock_result(const Mock *mock)
 {
 	Pb__Failure *failure;
@@ -96,7 +96,7 @@ temporal_mock_activity(PG_FUNCTION_ARGS)
 	registered = true;
 	mock->activity = argument_text(fcinfo, 0, NULL);
 	if (!PG_ARGISNULL(1))
-		mock->result = PG_GETARG_JSONB_P_COPY(1);
+		mock->result = value_of_jsonb(PG_GETARG_JSONB_P_COPY(1));
 	if (!PG_ARGISNULL(2))
 		mock->error = argument_text(fcinfo, 2, NULL);
 	mock->non_retryable = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);

@@ -5,12 +5,12 @@
 #ifndef TEMPORAL_EXEC_REHEARSE_H
 #define TEMPORAL_EXEC_REHEARSE_H
 
-#include "utils/jsonb.h"
+#include "exec/function.h"
 
 typedef struct Mock
 {
 	const char *activity;
-	Jsonb	   *result;
+	Value		result;
 	const char *error;			/* NULL: it succeeds */
 	bool		non_retryable;
 } Mock;
@@ -19,6 +19,6 @@ typedef struct Mock
 extern const Mock *mock_find(const char *activity);
 
 /* Its result; raises its error. */
-extern Jsonb *mock_result(const Mock *mock);
+extern Value mock_result(const Mock *mock);
 
 #endif							/* TEMPORAL_EXEC_REHEARSE_H */

@@ -64,15 +64,15 @@ step_note_failing_type(const char *workflow_type)
 /* ---- taking a step ---- */
 
 /* The only row: its column, or an object of several. */
-static Jsonb *
+static Value
 row_result(void)
 {
 	bool		isnull;
 
 	if (SPI_tuptable == NULL)
-		return value_to_jsonb(Int64GetDatum((int64) SPI_processed), false, INT8OID);
+		return value_of_datum(Int64GetDatum((int64) SPI_processed), false, INT8OID);
 	if (SPI_processed == 0)
-		return NULL;
+		return (Value) {InvalidOid};
 	if (SPI_processed > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_CARDINALITY_VIOLATION),
@@ -82,9 +82,9 @@ row_result(void)
 	{
 		Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 
-		return value_to_jsonb(value, isnull, SPI_gettypeid(SPI_tuptable->tupdesc, 1));
+		return value_of_datum(value, isnull, SPI_gettypeid(SPI_tuptable->tupdesc, 1));
 	}
-	return value_to_jsonb(heap_copy_tuple_as_datum(SPI_tuptable->vals[0],
+	return value_of_datum(heap_copy_tuple_as_datum(SPI_tuptable->vals[0],
 												   BlessTupleDesc(SPI_tuptable->tupdesc)),
 						  false, RECORDOID);
 }
@@ -93,7 +93,7 @@ static void
 run_query(Step *step)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	Jsonb	   *result;
+	Value		result;
 	int			code;
 
 	SPI_connect();
@@ -107,7 +107,7 @@ run_query(Step *step)
 						SPI_result_code_string(code))));
 	result = row_result();
 	MemoryContextSwitchTo(caller);
-	step->result = result == NULL ? NULL : DatumGetJsonbPCopy(JsonbPGetDatum(result));
+	step->result = value_of_datum(result.datum, result.type == InvalidOid, result.type);
 	SPI_finish();
 	MemoryContextSwitchTo(caller);
 }

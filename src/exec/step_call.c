@@ -47,7 +47,7 @@ raise_failure(const char *name, const Pb__Failure *cause)
 
 typedef struct Outcome
 {
-	Jsonb	   *result;
+	Value		result;
 	const Pb__Failure *failure; /* NULL: it has succeeded */
 	int64		backoff;
 } Outcome;
@@ -58,7 +58,7 @@ replayed(const Pb__HistoryEvent *event)
 {
 	const Pb__MarkerRecordedEventAttributes *marker = event->marker_recorded_event_attributes;
 
-	return (Outcome) {payloads_to_jsonb(marker_result(marker)), marker->failure,
+	return (Outcome) {value_of_jsonb(payloads_to_jsonb(marker_result(marker))), marker->failure,
 		marker_backoff(marker)};
 }
 
@@ -165,7 +165,7 @@ read_arguments(Pass *pass, Step *step)
 	if (step->call != NULL && step->query != NULL)
 		copy_arguments(step->call, 2, step);
 	else if (step->call != NULL)
-		step->input = value_payloads(step->call, 1);
+		step->input = value_argument(step->call, 1);
 	step->call = NULL;
 	MemoryContextSwitchTo(caller);
 }
@@ -220,7 +220,7 @@ next_attempt(Pass *pass, const Step *step, int attempt)
 }
 
 /* As often as its policy says; "step" itself is not taken. */
-static Jsonb *
+static Value
 do_step(Pass *pass, const Step *step)
 {
 	for (int attempt = 1;; attempt++)
@@ -273,7 +273,7 @@ temporal_step(PG_FUNCTION_ARGS)
 	if (pass->step_policy != NULL)
 		step->policy = pass->step_policy;
 	MemoryContextSwitchTo(caller);
-	result = do_step(pass, step);
+	result = value_to_jsonb(do_step(pass, step));
 	if (result == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_JSONB_P(result);

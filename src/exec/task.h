@@ -19,7 +19,7 @@ typedef struct Call
 	const Pb__PollActivityTaskQueueResponse *activity;	/* or of an activity */
 	int64		limit_ms;		/* 0: none */
 	bool		shared;			/* must not wait long for a lock */
-	Jsonb	   *result;
+	Value		result;
 	bool		ran_out;		/* of time, whatever else has ended it */
 	bool		timed_out;
 	bool		slow;			/* a workflow function that was not quick */
@@ -37,10 +37,10 @@ extern OwnRun call_own_run(const char *run_id, int sqlstate);
 extern ErrorData *call_guarded(Call *call);
 
 /* An activity in the midst of a pass, or between two; raises its error. */
-extern Jsonb *call_activity_here(Call *call);
+extern Value call_activity_here(Call *call);
 
 /* Where we are: what stands in for it, or the function. */
-extern Jsonb *call_registered(const Registration *registration, const Pb__Payloads *input);
+extern Value call_registered(const Registration *registration, const Pb__Payloads *input);
 
 /* The same for code of users that is no registered function; "shared" as in Call. */
 extern ErrorData *call_limited(void (*body) (void *arg), void *arg, int64 limit_ms, bool shared,
@@ -107,7 +107,7 @@ extern void activity_task_fail(const Task *task, const ErrorData *error);
 extern Pb__RespondWorkflowTaskCompletedRequest *workflow_completion(const Pass *pass);
 
 /* How a workflow ends whose function has returned, or raised an error. */
-extern Pb__Command *workflow_end_command(const Pass *pass, const ErrorData *error, Jsonb *result);
+extern Pb__Command *workflow_end_command(const Pass *pass, const ErrorData *error, Value result);
 
 /* ---- task.c ---- */
 

@@ -15,52 +15,20 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
+#include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 
 #include "core/decide.h"
 #include "exec/function.h"
+#include "proto/json_codec.h"
 #include "proto/lexical.h"
 #include "proto/payload.h"
 #include "proto/time.h"
 
 /* Longer ones need not be quick. */
 #define SHORT_TEXT 8000
-
-/* Of the types that one meets most, without looking anything up; NULL: not so. */
-static Jsonb *
-plain_to_jsonb(Datum value, Oid type)
-{
-	JsonbValue	json = {.type = jbvNumeric};
-
-	switch (type)
-	{
-		case INT2OID:
-			json.val.numeric = int64_to_numeric(DatumGetInt16(value));
-			break;
-		case INT4OID:
-			json.val.numeric = int64_to_numeric(DatumGetInt32(value));
-			break;
-		case INT8OID:
-			json.val.numeric = int64_to_numeric(DatumGetInt64(value));
-			break;
-		case BOOLOID:
-			json.type = jbvBool;
-			json.val.boolean = DatumGetBool(value);
-			break;
-		case TEXTOID:
-			if (toast_raw_datum_size(value) > SHORT_TEXT)
-				return NULL;
-			json.type = jbvString;
-			json.val.string.val = TextDatumGetCString(value);
-			json.val.string.len = strlen(json.val.string.val);
-			break;
-		default:
-			return NULL;
-	}
-	return JsonbValueToJsonb(&json);
-}
 
 bool
 value_is_plain(Oid type)
@@ -69,26 +37,126 @@ value_is_plain(Oid type)
 		type == TEXTOID || type == JSONBOID;
 }
 
-Jsonb *
-value_to_jsonb(Datum value, bool isnull, Oid type)
+static bool
+is_integer(Oid type)
+{
+	return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
+static bool
+is_short_text(Value value)
+{
+	return value.type == TEXTOID && toast_raw_datum_size(value.datum) <= SHORT_TEXT;
+}
+
+static int64
+integer(Value value)
+{
+	switch (value.type)
+	{
+		case INT2OID:
+			return DatumGetInt16(value.datum);
+		case INT4OID:
+			return DatumGetInt32(value.datum);
+		default:
+			return DatumGetInt64(value.datum);
+	}
+}
+
+static Jsonb *
+datum_to_jsonb(Datum datum, Oid type)
 {
 	FmgrInfo	flinfo;
-	Jsonb	   *plain;
 
-	if (isnull)
-		return NULL;
-	if (type == JSONBOID)
-		return DatumGetJsonbP(value);
-	plain = plain_to_jsonb(value, type);
-	if (plain != NULL)
-		return plain;
 	/* The function finds out the type from the call's expression. */
 	fmgr_info(F_TO_JSONB, &flinfo);
 	fmgr_info_set_expr((Node *) makeFuncExpr(F_TO_JSONB, JSONBOID,
 											 list_make1(makeNullConst(type, -1, InvalidOid)),
 											 InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL),
 					   &flinfo);
-	return DatumGetJsonbP(FunctionCall1(&flinfo, value));
+	return DatumGetJsonbP(FunctionCall1(&flinfo, datum));
+}
+
+Value
+value_of_jsonb(Jsonb *json)
+{
+	return json == NULL ? (Value) {InvalidOid} : (Value) {JSONBOID, JsonbPGetDatum(json)};
+}
+
+Value
+value_of_datum(Datum datum, bool isnull, Oid type)
+{
+	if (isnull)
+		return (Value) {InvalidOid};
+	if (!value_is_plain(type))
+		return value_of_jsonb(datum_to_jsonb(datum, type));
+	if (type == TEXTOID || type == JSONBOID)
+		datum = PointerGetDatum(PG_DETOAST_DATUM_COPY(datum));
+	else if (type == INT8OID)
+		datum = Int64GetDatum(DatumGetInt64(datum));
+	return (Value) {type, datum};
+}
+
+Jsonb *
+value_to_jsonb(Value value)
+{
+	JsonbValue	json = {.type = jbvNumeric};
+
+	if (value.type == InvalidOid)
+		return NULL;
+	if (value.type == JSONBOID)
+		return DatumGetJsonbP(value.datum);
+	if (is_integer(value.type))
+		json.val.numeric = int64_to_numeric(integer(value));
+	else if (value.type == BOOLOID)
+	{
+		json.type = jbvBool;
+		json.val.boolean = DatumGetBool(value.datum);
+	}
+	else if (is_short_text(value))
+	{
+		json.type = jbvString;
+		json.val.string.val = TextDatumGetCString(value.datum);
+		json.val.string.len = strlen(json.val.string.val);
+	}
+	else
+		return datum_to_jsonb(value.datum, value.type);
+	return JsonbValueToJsonb(&json);
+}
+
+/* As JSON text, without making a jsonb of it; NULL: not so. */
+static const char *
+quick_json(Value value)
+{
+	StringInfoData json;
+
+	if (is_integer(value.type))
+	{
+		char	   *digits = palloc(MAXINT8LEN + 1);
+
+		pg_lltoa(integer(value), digits);
+		return digits;
+	}
+	if (value.type == BOOLOID)
+		return DatumGetBool(value.datum) ? "true" : "false";
+	if (!is_short_text(value))
+		return NULL;
+	initStringInfo(&json);
+	escape_json(&json, TextDatumGetCString(value.datum));
+	return json.data;
+}
+
+Pb__Payloads *
+value_payloads(Value value)
+{
+	const char *json;
+
+	if (value.type == InvalidOid)
+		return NULL;
+	json_require_utf8();
+	json = quick_json(value);
+	return core_payloads(json != NULL ? core_json_payload(json) :
+						 payload_from_jsonb(value_to_jsonb(value)));
 }
 
 /* The text that a type's input function reads. */
@@ -151,7 +219,8 @@ query_value(Jsonb *json, Oid type, bool *isnull)
 	return result;
 }
 
-Datum
+/* JSON null is SQL NULL. */
+static Datum
 value_from_jsonb(Jsonb *json, Oid type, bool *isnull)
 {
 	Oid			base = getBaseType(type);
@@ -169,6 +238,24 @@ value_from_jsonb(Jsonb *json, Oid type, bool *isnull)
 		return query_value(json, type, isnull);
 	getTypeInputInfo(type, &input, &element);
 	return OidInputFunctionCall(input, jsonb_text(json), element, -1);
+}
+
+Datum
+value_from_payload(const Pb__Payload *payload, Oid type, bool *isnull)
+{
+	int64		number;
+
+	*isnull = false;
+	if (is_integer(type) && payload_is_integer(payload, &number))
+	{
+		if (type == INT8OID)
+			return Int64GetDatum(number);
+		if (type == INT4OID && number == (int32) number)
+			return Int32GetDatum((int32) number);
+		if (type == INT2OID && number == (int16) number)
+			return Int16GetDatum((int16) number);
+	}
+	return value_from_jsonb(payload_to_jsonb(payload), type, isnull);
 }
 
 /* An untyped literal is JSON. */
@@ -201,28 +288,33 @@ several_payloads(ArrayType *array)
 }
 
 Pb__Payloads *
-value_payloads(FunctionCallInfo fcinfo, int argument)
+value_argument(FunctionCallInfo fcinfo, int argument)
 {
 	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, argument);
-	Datum		value;
+	Datum		datum;
 
 	if (PG_ARGISNULL(argument))
 		return NULL;
-	value = PG_GETARG_DATUM(argument);
+	datum = PG_GETARG_DATUM(argument);
 	if (type == JSONBARRAYOID)
-		return several_payloads(DatumGetArrayTypeP(value));
+		return several_payloads(DatumGetArrayTypeP(datum));
 	if (type == UNKNOWNOID)
 	{
-		value = read_literal(DatumGetCString(value));
+		datum = read_literal(DatumGetCString(datum));
 		type = JSONBOID;
 	}
-	return core_payloads(payload_from_jsonb(value_to_jsonb(value, false, type)));
+	return value_payloads(value_is_plain(type) ? (Value) {type, datum} :
+						  value_of_datum(datum, false, type));
 }
 
 Datum
-value_result(FunctionCallInfo fcinfo, Jsonb *json)
+value_result(FunctionCallInfo fcinfo, Value value)
 {
-	Datum		value = value_from_jsonb(json, get_fn_expr_rettype(fcinfo->flinfo), &fcinfo->isnull);
+	Oid			type = get_fn_expr_rettype(fcinfo->flinfo);
+	Datum		datum;
 
-	return value;
+	if (value.type == type && type != JSONBOID)
+		return value.datum;
+	datum = value_from_jsonb(value_to_jsonb(value), type, &fcinfo->isnull);
+	return datum;
 }

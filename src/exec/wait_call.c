@@ -196,7 +196,7 @@ signal_result(FunctionCallInfo fcinfo, const Signal *signal)
 {
 	if (signal != NULL && get_fn_expr_rettype(fcinfo->flinfo) == JSONBOID)
 		PG_RETURN_JSONB_P(wait_signal_input(signal->input));
-	return value_result(fcinfo, signal != NULL ? wait_signal_input(signal->input) : NULL);
+	return value_result(fcinfo, value_of_jsonb(signal != NULL ? wait_signal_input(signal->input) : NULL));
 }
 
 /* temporal.await_signal(name, timeout, result) returns anyelement */

@@ -79,7 +79,7 @@ task_pass(const Task *task)
 /* ---- how a workflow ends ---- */
 
 static Pb__Command *
-complete_command(Jsonb *result)
+complete_command(Value result)
 {
 	Pb__Command *command = pass_new_command(PB__COMMAND_TYPE__COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION);
 
@@ -87,9 +87,7 @@ complete_command(Jsonb *result)
 		PB__COMMAND__ATTRIBUTES_COMPLETE_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES;
 	command->complete_workflow_execution_command_attributes =
 		proto_new(&pb__complete_workflow_execution_command_attributes__descriptor);
-	if (result != NULL)
-		command->complete_workflow_execution_command_attributes->result =
-			core_payloads(payload_from_jsonb(result));
+	command->complete_workflow_execution_command_attributes->result = value_payloads(result);
 	return command;
 }
 
@@ -128,7 +126,7 @@ error_command(const Pass *pass, const ErrorData *error)
 }
 
 Pb__Command *
-workflow_end_command(const Pass *pass, const ErrorData *error, Jsonb *result)
+workflow_end_command(const Pass *pass, const ErrorData *error, Value result)
 {
 	return error != NULL ? error_command(pass, error) : complete_command(result);
 }

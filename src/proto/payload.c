@@ -15,6 +15,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
 
 #include "base/errors.h"
 #include "proto/json.h"
@@ -279,13 +280,42 @@ payloads_read(const JsonPlace *place, const JsonbValue *value)
  */
 
 /*
+ * text_is_integer -- is it one as everybody writes it, which fits an int64?
+ */
+static bool
+text_is_integer(const ProtobufCBinaryData *text, int64 *value)
+{
+	bool negative = text->len > 0 && text->data[0] == '-';
+	size_t digits = text->len - negative;
+	int64 result = 0;
+
+	if (digits == 0 || digits > 18 || (text->data[negative] == '0' && text->len > 1))
+		return false;
+	for (size_t i = negative; i < text->len; i++)
+	{
+		if (text->data[i] < '0' || text->data[i] > '9')
+			return false;
+		result = result * 10 + (text->data[i] - '0');
+	}
+	*value = negative ? -result : result;
+	return true;
+}
+
+/*
  * text_to_jsonb -- JSON text as jsonb; NULL if jsonb cannot hold it.
  */
 static Jsonb *
 text_to_jsonb(const ProtobufCBinaryData *text)
 {
+	JsonbValue number = {.type = jbvNumeric};
+	int64 integer;
 	char *copy;
 
+	if (text_is_integer(text, &integer))
+	{
+		number.val.numeric = int64_to_numeric(integer);
+		return JsonbValueToJsonb(&number);
+	}
 	if (text->len == 0 || !json_text_fits_jsonb((const char *) text->data, text->len))
 		return NULL;
 	copy = pnstrdup((const char *) text->data, text->len);
@@ -496,18 +526,32 @@ payloads_from_jsonb(Jsonb *array)
 }
 
 /*
+ * holds_json -- other metadata (the type of a search attribute) do not hide it.
+ */
+static bool
+holds_json(const Pb__Payload *payload)
+{
+	return payload->n_external_payloads == 0 &&
+		bytes_equal(find_metadata(payload, "encoding"), "json/plain");
+}
+
+/*
+ * payload_is_integer -- does it plainly hold one?
+ */
+bool
+payload_is_integer(const Pb__Payload *payload, int64 *value)
+{
+	return holds_json(payload) && text_is_integer(&payload->data, value);
+}
+
+/*
  * payload_to_jsonb -- the value in a payload, or the payload in full.
- *
- * Other metadata (the type of a search attribute) does not hide a JSON value.
  */
 Jsonb *
 payload_to_jsonb(const Pb__Payload *payload)
 {
-	Jsonb *json = NULL;
+	Jsonb *json = holds_json(payload) ? text_to_jsonb(&payload->data) : NULL;
 
-	if (payload->n_external_payloads == 0 &&
-		bytes_equal(find_metadata(payload, "encoding"), "json/plain"))
-		json = text_to_jsonb(&payload->data);
 	return json != NULL ? json : message_to_json(&payload->base, true);
 }
 
