@@ -14,6 +14,8 @@
 #include "utils/timestamp.h"
 #include "wake/wake.h"
 
+/* The event that schedules the first task of a run, as a rule. */
+#define FIRST_TASK 2
 /* How many offers are looked at: the first, then more at a time. */
 #define PEEK_GROWTH 16
 #define PEEK_MAX 256
@@ -146,17 +148,24 @@ is_too_soon(ServiceCall *call, const ExecutionState *state)
  * The state to start, locked, if the offer is still good; may be busy.
  *
  * It is looked at before it is locked: an obsolete offer would otherwise keep
- * its run locked for as long as the caller's transaction lasts.
+ * its run locked for as long as the caller's transaction lasts.  Not so the first
+ * of a run: if it is not good, the run is over, and nobody needs it.
  */
 static ExecutionState *
 take_workflow_offer(ServiceCall *call, const TaskRow *task, bool *obsolete)
 {
-	ExecutionState *state = store_load_run(&task->key, LOCK_NONE);
+	ExecutionState *state = NULL;
 
-	*obsolete = state == NULL || !workflow_offer_is_good(state, task);
-	if (*obsolete || is_too_soon(call, state))
-		return NULL;
-	state = store_load_run(&task->key, LOCK_SKIP);
+	if (task->event_id == FIRST_TASK)
+		state = store_load_run(&task->key, LOCK_SKIP);
+	if (state == NULL)
+	{
+		state = store_load_run(&task->key, LOCK_NONE);
+		*obsolete = state == NULL || !workflow_offer_is_good(state, task);
+		if (*obsolete || is_too_soon(call, state))
+			return NULL;
+		state = store_load_run(&task->key, LOCK_SKIP);
+	}
 	*obsolete = state != NULL && !workflow_offer_is_good(state, task);
 	return *obsolete ? NULL : state;
 }

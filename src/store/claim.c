@@ -4,9 +4,9 @@
  *
  * A transaction that takes many tasks need not go through those that it has
  * taken before to find the next one: they are still in the index.  What is
- * older than the last one was there to be taken, too, so it was held, or not
- * wanted, or is seen only now.  Who finds nothing else looks from the start, and
- * so does everybody once in a while.
+ * older than the last one, or of a better priority, was there to be taken, too, so
+ * it was held, or not wanted, or is seen only now.  Who finds nothing else looks
+ * from the start, and so does everybody once in a while.
  */
 #include "postgres.h"
 
@@ -44,6 +44,16 @@ store_last_claim(uint64 queue_id)
 	/* With one snapshot for all nobody can tell whether older ones are held. */
 	return claim->xact != InvalidLocalTransactionId && claim->xact == compat_local_xid() &&
 		claim->task.queue_id == queue_id && !IsolationUsesXactSnapshot() ? &claim->task : NULL;
+}
+
+/* store_note_offer -- this transaction offers one, which may have to come first. */
+void
+store_note_offer(const TaskRow *task)
+{
+	Claim	   *claim = &claims[task->queue_id % QUEUES];
+
+	if (claim->task.queue_id == task->queue_id && task->priority < claim->task.priority)
+		claim->xact = InvalidLocalTransactionId;
 }
 
 void

@@ -18,6 +18,7 @@
 
 #include "core/transition.h"
 #include "proto/activity.pb-c.h"
+#include "storage/itemptr.h"
 #include "wake/beat.h"
 
 /* ---- plan.c: entering, leaving ---- */
@@ -164,6 +165,7 @@ typedef struct TaskRow
 	int			priority;
 	TimestampTz created_at;
 	uint64		queue_id;
+	ItemPointerData tid;		/* where it was seen; invalid: unknown */
 } TaskRow;
 
 /* "after": nothing before it of its priority; NULL: from "not_before" on. */
@@ -180,6 +182,7 @@ extern void store_backlog(const pg_uuid_t *namespace_id, int kind, const char *q
 
 extern const TaskRow *store_last_claim(uint64 queue_id);
 extern void store_note_claim(const TaskRow *task);
+extern void store_note_offer(const TaskRow *task);
 
 /* ---- timer.c ---- */
 

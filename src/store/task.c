@@ -57,6 +57,7 @@ store_insert_task(const TaskRow *task, int kind, const char *queue)
 	};
 
 	store_insert("task", TASK_COLUMNS, values, nulls);
+	store_note_offer(task);
 	wake_mark_task(task->queue_id, task->created_at);
 }
 
@@ -72,6 +73,7 @@ task_row(RowScan *scan, const RunKey *key, uint64 queue_id)
 	task->priority = DatumGetInt16(store_scan_value(scan, TASK_PRIORITY));
 	task->created_at = DatumGetTimestampTz(store_scan_value(scan, TASK_CREATED_AT));
 	task->queue_id = queue_id;
+	task->tid = scan->slot->tts_tid;
 	return task;
 }
 
@@ -99,7 +101,8 @@ peek_start(int priority, TimestampTz not_before, const TaskRow *after)
  * Up to "limit" offers of one shard.
  *
  * Each priority is looked for by itself, so that it begins at "not_before" and
- * does not wade through what is gone but cannot be vacuumed yet.
+ * does not wade through what is gone but cannot be vacuumed yet.  See claim.c for
+ * what is better than "after".
  */
 static List *
 peek_shard(const RunKey *key, uint64 queue_id, int limit, TimestampTz not_before,
@@ -108,10 +111,11 @@ peek_shard(const RunKey *key, uint64 queue_id, int limit, TimestampTz not_before
 	ScanKeyData keys[PEEK_KEYS];
 	RowScan		scan;
 	List	   *tasks = NIL;
+	int			priority = after != NULL ? after->priority : 1;
 
-	peek_keys(keys, key->shard, queue_id, 1, peek_start(1, not_before, after));
+	peek_keys(keys, key->shard, queue_id, priority, peek_start(priority, not_before, after));
 	store_scan_begin(&scan, "task", AccessShareLock, keys, PEEK_KEYS);
-	for (int priority = 1;;)
+	for (;;)
 	{
 		while (list_length(tasks) < limit && store_scan_next(&scan))
 			tasks = lappend(tasks, task_row(&scan, key, queue_id));
@@ -146,12 +150,41 @@ store_peek_tasks(const pg_uuid_t *namespace_id, int kind, const char *queue, int
 	return tasks;
 }
 
+static bool
+is_offer(RowScan *scan, const TaskRow *task)
+{
+	return DatumGetInt64(store_scan_value(scan, TASK_QUEUE_ID)) == (int64) task->queue_id &&
+		DatumGetInt32(store_scan_value(scan, TASK_EVENT_ID)) == task->event_id &&
+		DatumGetInt32(store_scan_value(scan, TASK_STAMP)) == task->stamp &&
+		memcmp(DatumGetUUIDP(store_scan_value(scan, TASK_RUN_ID)), &task->key.run_id,
+			   UUID_LEN) == 0;
+}
+
+/* Where it was seen; false: it is not there. */
+static bool
+drop_placed(const TaskRow *task)
+{
+	ItemPointerData tid = task->tid;
+	RowScan		scan;
+	bool		found;
+
+	if (!ItemPointerIsValid(&tid) || !store_scan_at(&scan, "task", &tid))
+		return false;
+	found = is_offer(&scan, task);
+	if (found)
+		(void) store_scan_take(&scan);
+	store_scan_end(&scan);
+	return found;
+}
+
 /* store_drop_task -- deletes an offer unless somebody else has it in hand. */
 void
 store_drop_task(const TaskRow *task)
 {
 	ScanKeyData keys[TASK_KEYS];
 
+	if (drop_placed(task))
+		return;
 	store_key_equal(&keys[0], 1, F_INT8EQ, Int64GetDatum((int64) task->queue_id));
 	store_key_equal(&keys[1], 2, F_INT2EQ, Int16GetDatum(task->key.shard));
 	store_key_equal(&keys[2], 3, F_INT2EQ, Int16GetDatum(task->priority));
