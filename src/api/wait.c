@@ -194,7 +194,6 @@ temporal_execute_workflow(PG_FUNCTION_ARGS)
 		.deadline = argument_deadline(fcinfo, 18)
 	};
 	bool		created;
-	bool		deferred;
 	Jsonb	   *result;
 
 	xact_require_procedure(fcinfo, "temporal.execute_workflow()");
@@ -202,9 +201,9 @@ temporal_execute_workflow(PG_FUNCTION_ARGS)
 	awaited.registered = created;
 	if (created)
 		wake_register(WAKE_CLOSED, ident_run_hash(&awaited.run_id));
-	deferred = created && xact_defer_flush();
-	xact_begin_procedure(fcinfo, "temporal.execute_workflow()");
-	if (deferred)
+	if (!created)
+		xact_begin_procedure(fcinfo, "temporal.execute_workflow()");
+	else if (xact_begin_deferred(fcinfo, "temporal.execute_workflow()"))
 		awaited.start = XactLastCommitEnd;
 	result = await_run(&awaited, created);
 	xact_end_procedure();

@@ -28,16 +28,32 @@ xact_require_procedure(FunctionCallInfo fcinfo, const char *name)
 				 errhint("It commits on the way: end this transaction first.")));
 }
 
-void
-xact_begin_procedure(FunctionCallInfo fcinfo, const char *name)
+static void
+connect_procedure(FunctionCallInfo fcinfo, const char *name)
 {
 	MemoryContext caller = CurrentMemoryContext;
 
 	xact_require_procedure(fcinfo, name);
 	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
+	MemoryContextSwitchTo(caller);
+}
+
+/* What SPI allocates must not end up in the caller's memory. */
+static void
+commit_here(void)
+{
+	MemoryContext caller = CurrentMemoryContext;
+
 	SPI_commit();
 	MemoryContextSwitchTo(caller);
+}
+
+void
+xact_begin_procedure(FunctionCallInfo fcinfo, const char *name)
+{
+	connect_procedure(fcinfo, name);
+	commit_here();
 }
 
 void
@@ -64,36 +80,52 @@ xact_begin_user_step(void)
 void
 xact_end_step(void)
 {
-	MemoryContext caller = CurrentMemoryContext;
-
 	PopActiveSnapshot();
-	SPI_commit();
-	MemoryContextSwitchTo(caller);
+	commit_here();
 }
 
+/*
+ * A commit that does not wait for the WAL to be flushed.
+ *
+ * The variable is set behind the back of its setting: a setting that has been
+ * changed has the commit look at all of them.
+ */
 static void
-commit_asynchronously(void)
+commit_asynchronously(void (*commit) (void))
 {
-	(void) set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_LOCAL, true, 0, false);
+	int			level = synchronous_commit;
+
+	PG_TRY();
+	{
+		synchronous_commit = SYNCHRONOUS_COMMIT_OFF;
+		commit();
+	}
+	PG_FINALLY();
+	{
+		synchronous_commit = level;
+	}
+	PG_END_TRY();
 }
 
 void
 xact_end_look(void)
 {
-	commit_asynchronously();
-	xact_end_step();
+	commit_asynchronously(xact_end_step);
 }
 
 bool
-xact_defer_flush(void)
+xact_begin_deferred(FunctionCallInfo fcinfo, const char *name)
 {
 	/* Nobody but the commit itself waits for standbys. */
-	if (synchronous_commit == SYNCHRONOUS_COMMIT_OFF ||
-		(SyncRepStandbyNames != NULL && SyncRepStandbyNames[0] != '\0') || !flush_defer())
-		return false;
-	commit_asynchronously();
-	return true;
+	bool		deferred = synchronous_commit != SYNCHRONOUS_COMMIT_OFF &&
+		(SyncRepStandbyNames == NULL || SyncRepStandbyNames[0] == '\0') && flush_defer();
+
+	connect_procedure(fcinfo, name);
+	if (deferred)
+		commit_asynchronously(commit_here);
+	else
+		commit_here();
+	return deferred;
 }
 
 ErrorData *

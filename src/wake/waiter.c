@@ -42,6 +42,10 @@ static int first_own = -1;     /* our entries, chained by next_own */
 static bool must_poll = false; /* some registration found no room */
 static WakeNote taken_note;    /* came with the signals that we took last */
 
+/* Whose latches are set when the lock is released. */
+static Latch *woken[16];
+static int n_woken = 0;
+
 static WaiterBucket *
 bucket_of(WakeKind kind, Oid database, uint64 channel)
 {
@@ -56,10 +60,33 @@ waits_for(const Waiter *waiter, WakeKind kind, Oid database, uint64 channel)
 	return waiter->channel == channel && waiter->database == database && waiter->kind == kind;
 }
 
+static void
+lock_waiters(void)
+{
+	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+}
+
+/*
+ * Sets the latches of those that were signalled only now: they may run at once,
+ * and take the lock.
+ */
+static void
+unlock_waiters(void)
+{
+	int count = n_woken;
+
+	n_woken = 0;
+	LWLockRelease(wake_shared.waiter_lock);
+	for (int i = 0; i < count; i++)
+		SetLatch(woken[i]);
+}
+
 /* Tells a waiter that is idle; caller locks. */
 static void
 signal_waiter(Waiter *waiter)
 {
+	Latch *latch = &GetPGProcByNumber(waiter->proc)->procLatch;
+
 	if (waiter->server >= 0 && !waiter->signalled)
 	{
 		WaiterServer *server = &wake_shared.waiter_table->servers[waiter->server];
@@ -68,7 +95,10 @@ signal_waiter(Waiter *waiter)
 		server->first_signalled = waiter - wake_shared.waiters;
 	}
 	waiter->signalled = true;
-	SetLatch(&GetPGProcByNumber(waiter->proc)->procLatch);
+	if (n_woken < lengthof(woken))
+		woken[n_woken++] = latch;
+	else
+		SetLatch(latch);
 }
 
 /* Wakes up to "count" idle waiters of a bucket, oldest first; caller locks. */
@@ -105,9 +135,9 @@ waiter_wake(WakeKind kind, Oid database, uint64 channel, int count, const WakeNo
 	if (pg_atomic_read_u32(&bucket->count) == 0)
 		return;
 
-	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+	lock_waiters();
 	signal_bucket(bucket, kind, database, channel, count, note);
-	LWLockRelease(wake_shared.waiter_lock);
+	unlock_waiters();
 }
 
 /* wake_is_awaited -- may somebody be waiting for the end of a run? */
@@ -122,7 +152,7 @@ wake_is_awaited(uint64 run_hash)
 void
 waiter_wake_database(Oid database)
 {
-	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+	lock_waiters();
 	for (int b = 0; b < wake_shared.capacity; b++)
 	{
 		int i = wake_shared.waiter_table->buckets[b].first;
@@ -133,7 +163,7 @@ waiter_wake_database(Oid database)
 				signal_waiter(&wake_shared.waiters[i]);
 		}
 	}
-	LWLockRelease(wake_shared.waiter_lock);
+	unlock_waiters();
 }
 
 /* waiter_exists -- does anybody wait for this at this moment? */
@@ -192,7 +222,7 @@ remove_own(bool failed)
 	if (first_own < 0)
 		return;
 
-	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+	lock_waiters();
 	while (first_own >= 0)
 	{
 		int entry = first_own;
@@ -205,7 +235,7 @@ remove_own(bool failed)
 			signal_bucket(bucket, waiter->kind, waiter->database, waiter->channel, 1, NULL);
 		free_waiter(entry);
 	}
-	LWLockRelease(wake_shared.waiter_lock);
+	unlock_waiters();
 }
 
 /* waiter_cancel -- our transaction has failed, or we are about to exit. */
@@ -266,7 +296,7 @@ wake_register(WakeKind kind, uint64 channel)
 		exit_registered = true;
 	}
 
-	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+	lock_waiters();
 	entry = add_waiter(kind, channel, -1);
 	if (entry < 0)
 		must_poll = true;
@@ -275,7 +305,7 @@ wake_register(WakeKind kind, uint64 channel)
 		wake_shared.waiters[entry].next_own = first_own;
 		first_own = entry;
 	}
-	LWLockRelease(wake_shared.waiter_lock);
+	unlock_waiters();
 	pg_memory_barrier();
 }
 
@@ -301,6 +331,21 @@ wake_leave(uint64 queue_id)
 	remove_own(true);
 }
 
+/*
+ * Is there anything to be taken or to be forgotten?  Needs no lock: others set
+ * "signalled" before they set our latch.
+ */
+static bool
+is_touched(void)
+{
+	for (int i = first_own; i >= 0; i = wake_shared.waiters[i].next_own)
+	{
+		if (wake_shared.waiters[i].signalled || wake_shared.waiters[i].delivered)
+			return true;
+	}
+	return false;
+}
+
 /* Takes the signals that we got: true when there was one. */
 static bool
 take_signals(void)
@@ -308,9 +353,9 @@ take_signals(void)
 	bool signalled = false;
 
 	taken_note.size = 0;
-	if (first_own < 0)
+	if (!is_touched())
 		return false;
-	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+	lock_waiters();
 	for (int i = first_own; i >= 0; i = wake_shared.waiters[i].next_own)
 	{
 		Waiter *waiter = &wake_shared.waiters[i];
@@ -322,7 +367,7 @@ take_signals(void)
 			memcpy(&taken_note, &waiter->note, offsetof(WakeNote, event) + waiter->note.size);
 		waiter->note.size = 0;
 	}
-	LWLockRelease(wake_shared.waiter_lock);
+	unlock_waiters();
 	return signalled;
 }
 
@@ -453,14 +498,14 @@ remove_subscription(int entry)
 static void
 server_on_exit(int code, Datum arg)
 {
-	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+	lock_waiters();
 	for (int i = 0; i < wake_shared.capacity; i++)
 	{
 		if (wake_shared.waiters[i].server == my_server)
 			remove_subscription(i);
 	}
 	wake_shared.waiter_table->servers[my_server].proc = -1;
-	LWLockRelease(wake_shared.waiter_lock);
+	unlock_waiters();
 	my_server = -1;
 }
 
@@ -470,7 +515,7 @@ become_server(void)
 {
 	WaiterServer *servers = wake_shared.waiter_table->servers;
 
-	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+	lock_waiters();
 	for (int i = 0; i < WAKE_SERVERS && my_server < 0; i++)
 	{
 		if (servers[i].proc < 0)
@@ -484,7 +529,7 @@ become_server(void)
 			my_server = i;
 		}
 	}
-	LWLockRelease(wake_shared.waiter_lock);
+	unlock_waiters();
 	if (my_server >= 0)
 		before_shmem_exit(server_on_exit, (Datum) 0);
 	return my_server >= 0;
@@ -544,9 +589,9 @@ wake_subscribe(WakeKind kind, uint64 channel)
 
 	if (!wake_available() || (my_server < 0 && !become_server()))
 		return -1;
-	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+	lock_waiters();
 	entry = add_waiter(kind, channel, my_server);
-	LWLockRelease(wake_shared.waiter_lock);
+	unlock_waiters();
 	pg_memory_barrier();
 	return entry;
 }
@@ -557,9 +602,9 @@ wake_unsubscribe(int subscription)
 {
 	if (subscription < 0 || my_server < 0)
 		return;
-	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+	lock_waiters();
 	remove_subscription(subscription);
-	LWLockRelease(wake_shared.waiter_lock);
+	unlock_waiters();
 }
 
 bool
@@ -571,7 +616,7 @@ wake_take_signal(WakeKind *kind, uint64 *channel)
 	if (my_server < 0)
 		return false;
 	server = &wake_shared.waiter_table->servers[my_server];
-	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+	lock_waiters();
 	entry = server->first_signalled;
 	if (entry >= 0)
 	{
@@ -582,7 +627,7 @@ wake_take_signal(WakeKind *kind, uint64 *channel)
 		*kind = waiter->kind;
 		*channel = waiter->channel;
 	}
-	LWLockRelease(wake_shared.waiter_lock);
+	unlock_waiters();
 	return entry >= 0;
 }
 
@@ -591,7 +636,7 @@ wake_pass_on(WakeKind kind, uint64 channel)
 {
 	WaiterBucket *bucket = bucket_of(kind, MyDatabaseId, channel);
 
-	LWLockAcquire(wake_shared.waiter_lock, LW_EXCLUSIVE);
+	lock_waiters();
 	for (int i = bucket->first; i >= 0; i = wake_shared.waiters[i].next)
 	{
 		Waiter *waiter = &wake_shared.waiters[i];
@@ -603,5 +648,5 @@ wake_pass_on(WakeKind kind, uint64 channel)
 			break;
 		}
 	}
-	LWLockRelease(wake_shared.waiter_lock);
+	unlock_waiters();
 }
