@@ -11,6 +11,7 @@
 
 #include "access/xact.h"
 #include "service/advance.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "wake/wake.h"
 
@@ -57,6 +58,33 @@ claim_is_lost(const TaskRow *task, int attempt)
 	return wake_claim_is_lost(&claim);
 }
 
+/* The offers of a queue, as far as a poll has looked at them. */
+typedef struct Offers
+{
+	int			kind;
+	const char *queue;
+	TimestampTz bound;			/* none before it */
+	int			limit;			/* how many are looked at next */
+	const TaskRow *after;		/* behind which one; NULL: from the bound on */
+	TaskRow		last;
+	bool		dropped;		/* some that nobody can take any more */
+} Offers;
+
+static Offers
+offers_of(const ServiceCall *call, int kind, const char *queue, const TaskRow *after)
+{
+	return (Offers) {kind, queue, wake_lower_bound(ident_queue(&call->namespace->id, kind, queue)),
+		1, after};
+}
+
+static List *
+next_offers(const ServiceCall *call, Offers *offers)
+{
+	offers->dropped = false;
+	return store_peek_tasks(&call->namespace->id, offers->kind, offers->queue, offers->limit,
+							offers->bound, offers->after);
+}
+
 /*
  * Raises the bound below which claims need not look, and notes whether there
  * are offers although none could be taken.
@@ -67,15 +95,16 @@ claim_is_lost(const TaskRow *task, int attempt)
  * is left only once in a while.
  */
 static void
-end_claim(ServiceCall *call, int kind, const char *queue, TimestampTz bound, bool found)
+end_claim(ServiceCall *call, const Offers *offers, bool found)
 {
 	static unsigned claims = 0;
+	const pg_uuid_t *namespace_id = &call->namespace->id;
 	TimestampTz oldest;
 
 	if (IsolationUsesXactSnapshot() || (found && ++claims % CLAIMS_A_BOUND != 0))
 		return;
-	oldest = store_oldest_task(&call->namespace->id, kind, queue, bound);
-	wake_raise_bound(ident_queue(&call->namespace->id, kind, queue),
+	oldest = store_oldest_task(namespace_id, offers->kind, offers->queue, offers->bound);
+	wake_raise_bound(ident_queue(namespace_id, offers->kind, offers->queue),
 					 oldest != 0 ? oldest : call->now);
 	call->tasks_held = !found && oldest != 0;
 }
@@ -85,12 +114,25 @@ end_claim(ServiceCall *call, int kind, const char *queue, TimestampTz bound, boo
  * since some were dropped, or there are more behind those that are held.
  */
 static bool
-look_further(const List *tasks, bool dropped, int *limit)
+look_further(Offers *offers, const List *tasks)
 {
-	if (!dropped && (list_length(tasks) < *limit || *limit >= PEEK_MAX))
+	if (!offers->dropped && list_length(tasks) < offers->limit)
 		return false;
-	*limit = Min(*limit * PEEK_GROWTH, PEEK_MAX);
+	if (!offers->dropped && offers->limit >= PEEK_MAX)
+	{
+		offers->last = *(const TaskRow *) llast(tasks);
+		offers->after = &offers->last;
+	}
+	offers->limit = Min(offers->limit * PEEK_GROWTH, PEEK_MAX);
 	return true;
+}
+
+/* Nobody can take it any more. */
+static void
+drop(Offers *offers, const TaskRow *task)
+{
+	store_drop_task(task);
+	offers->dropped = true;
 }
 
 static bool
@@ -198,74 +240,93 @@ start_workflow_task(ServiceCall *call, ExecutionState *state, const char *queue,
 	return &answer_workflow_task(state, extent)->base;
 }
 
-/* Starts the first workflow task from "after" on that can be had; NULL if there is none. */
-static ProtobufCMessage *
-claim_workflow(ServiceCall *call, const Pb__PollWorkflowTaskQueueRequest *request,
-			   const TaskRow *after)
+/* What is polled, and how an offer is taken: the task, started, or NULL. */
+typedef struct Poll
 {
-	const char *queue = request->task_queue->name;
-	uint64		queue_id = ident_queue(&call->namespace->id, QUEUE_TYPE(WORKFLOW), queue);
-	TimestampTz bound = wake_lower_bound(queue_id);
-	int			limit = 1;
+	int			kind;
+	const char *queue;
+	const void *request;
+	ProtobufCMessage *(*take) (ServiceCall *call, Offers *offers, const TaskRow *task,
+							   const void *request);
+} Poll;
+
+static ProtobufCMessage *
+take_workflow_task(ServiceCall *call, Offers *offers, const TaskRow *task, const void *message)
+{
+	const Pb__PollWorkflowTaskQueueRequest *request = message;
+	bool		obsolete;
+	ExecutionState *state = take_workflow_offer(call, task, &obsolete);
+	ProtobufCMessage *answer;
+
+	if (obsolete)
+		drop(offers, task);
+	if (state == NULL)
+		return NULL;
+	/* Whoever polls a sticky queue may have misnamed its normal one. */
+	if (request->task_queue->kind == QUEUE_KIND(STICKY))
+		service_authorize(call, RIGHT_WORKER, state->info->task_queue);
+	store_drop_task(task);
+	answer = start_workflow_task(call, state, offers->queue, request->identity);
+	if (answer != NULL)
+		note_claim(task, 0);
+	offers->dropped |= answer == NULL;
+	return answer;
+}
+
+/*
+ * Starts the first task of a queue that can be had behind "after"; NULL if
+ * there is none.
+ */
+static ProtobufCMessage *
+claim(ServiceCall *call, const Poll *poll, const TaskRow *after)
+{
+	Offers		offers = offers_of(call, poll->kind, poll->queue, after);
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext many = NULL;
 	List	   *tasks;
-	bool		dropped;
 
 	do
 	{
 		ListCell   *cell;
 
-		dropped = false;
-		tasks = store_peek_tasks(&call->namespace->id, QUEUE_TYPE(WORKFLOW), queue, limit, bound,
-								 after);
+		/* Of many only those that are looked at are held in memory. */
+		if (many != NULL)
+			MemoryContextReset(many);
+		else if (offers.limit >= PEEK_MAX)
+			many = AllocSetContextCreate(caller, "temporal offers", ALLOCSET_DEFAULT_SIZES);
+		MemoryContextSwitchTo(many != NULL ? many : caller);
+		tasks = next_offers(call, &offers);
 		foreach(cell, tasks)
 		{
-			TaskRow    *task = lfirst(cell);
-			bool		obsolete;
-			ExecutionState *state;
-			ProtobufCMessage *answer;
+			const TaskRow *task = lfirst(cell);
+			ProtobufCMessage *answer = is_passed_over(call, task) ? NULL :
+				poll->take(call, &offers, task, poll->request);
 
-			if (is_passed_over(call, task))
-				continue;
-			state = take_workflow_offer(call, task, &obsolete);
-			if (obsolete)
-			{
-				store_drop_task(task);
-				dropped = true;
-			}
-			if (state == NULL)
-				continue;
-			/* Whoever polls a sticky queue may have misnamed its normal one. */
-			if (request->task_queue->kind == QUEUE_KIND(STICKY))
-				service_authorize(call, RIGHT_WORKER, state->info->task_queue);
-			store_drop_task(task);
-			answer = start_workflow_task(call, state, queue, request->identity);
 			if (answer == NULL)
-			{
-				dropped = true;
 				continue;
-			}
-			note_claim(task, 0);
+			MemoryContextSwitchTo(caller);
 			call->offer = task;
-			end_claim(call, QUEUE_TYPE(WORKFLOW), queue, bound, true);
+			end_claim(call, &offers, true);
 			return answer;
 		}
-	} while (look_further(tasks, dropped, &limit));
-	end_claim(call, QUEUE_TYPE(WORKFLOW), queue, bound, false);
+	} while (look_further(&offers, tasks));
+	MemoryContextSwitchTo(caller);
+	end_claim(call, &offers, false);
 	return NULL;
 }
 
 /* Those that this transaction has passed by come last. */
 static ProtobufCMessage *
-poll_workflow(ServiceCall *call, const Pb__PollWorkflowTaskQueueRequest *request)
+claim_again(ServiceCall *call, const Poll *poll)
 {
-	const TaskRow *after = store_last_claim(ident_queue(&call->namespace->id, QUEUE_TYPE(WORKFLOW),
-														request->task_queue->name));
-	ProtobufCMessage *answer = claim_workflow(call, request, after);
+	const TaskRow *after = store_last_claim(ident_queue(&call->namespace->id, poll->kind,
+														poll->queue));
+	ProtobufCMessage *answer = claim(call, poll, after);
 
 	if (answer == NULL && after != NULL && call->tasks_held)
 	{
 		call->tasks_held = false;
-		answer = claim_workflow(call, request, NULL);
+		answer = claim(call, poll, NULL);
 	}
 	return answer;
 }
@@ -293,7 +354,8 @@ service_poll_workflow_task_queue(ServiceCall *call, const void *message)
 					 &call->namespace->id, request->identity);
 	service_watch(call, WAKE_QUEUE, ident_queue(&call->namespace->id, QUEUE_TYPE(WORKFLOW),
 												request->task_queue->name), LONGEST_POLL);
-	answer = poll_workflow(call, request);
+	answer = claim_again(call, &(Poll) {QUEUE_TYPE(WORKFLOW), request->task_queue->name, request,
+			take_workflow_task});
 	call->wait.wanted = answer == NULL;
 	return answer != NULL ? answer : proto_new(&pb__poll_workflow_task_queue_response__descriptor);
 }
@@ -333,81 +395,43 @@ take_activity_offer(const ServiceCall *call, const TaskRow *task, ExecutionState
 	return *obsolete ? NULL : activity;
 }
 
-/* As claim_workflow(); locks no run, so that its siblings and signals go on. */
+/* Locks no run, so that its siblings and signals go on. */
 static ProtobufCMessage *
-claim_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request,
-			   const TaskRow *after)
+take_activity_task(ServiceCall *call, Offers *offers, const TaskRow *task, const void *message)
 {
-	const char *queue = request->task_queue->name;
-	uint64		queue_id = ident_queue(&call->namespace->id, QUEUE_TYPE(ACTIVITY), queue);
-	TimestampTz bound = wake_lower_bound(queue_id);
-	int			limit = 1;
-	List	   *tasks;
-	bool		dropped;
+	const Pb__PollActivityTaskQueueRequest *request = message;
+	SessionId	self = session_self();
+	Transition *transition;
+	ExecutionState *state;
+	bool		obsolete;
+	PendingActivity *activity = take_activity_offer(call, task, &state, &obsolete);
 
-	do
-	{
-		ListCell   *cell;
-
-		dropped = false;
-		tasks = store_peek_tasks(&call->namespace->id, QUEUE_TYPE(ACTIVITY), queue, limit, bound,
-								 after);
-		foreach(cell, tasks)
-		{
-			TaskRow    *task = lfirst(cell);
-			bool		obsolete;
-			ExecutionState *state;
-			PendingActivity *activity;
-			Transition *transition;
-			SessionId	self = session_self();
-
-			if (is_passed_over(call, task))
-				continue;
-			activity = take_activity_offer(call, task, &state, &obsolete);
-			if (obsolete)
-			{
-				store_drop_task(task);
-				dropped = true;
-			}
-			if (activity == NULL)
-				continue;
-			store_drop_task(task);
-			activity_offer_taken(activity, task->created_at);
-			transition = transition_new(state, call->now);
-			core_start_activity(transition, activity, ident_random_id(), request->identity);
-			if (call->session_bound)
-				core_bind_activity(transition, activity, &self);
-			store_commit_activity(transition, activity);
-			note_claim(task, activity->state->attempt);
-			wake_spend(queue_id);
-			call->offer = task;
-			end_claim(call, QUEUE_TYPE(ACTIVITY), queue, bound, true);
-			return &answer_activity_task(call, state, activity)->base;
-		}
-	} while (look_further(tasks, dropped, &limit));
-	end_claim(call, QUEUE_TYPE(ACTIVITY), queue, bound, false);
-	return NULL;
+	if (obsolete)
+		drop(offers, task);
+	if (activity == NULL)
+		return NULL;
+	store_drop_task(task);
+	activity_offer_taken(activity, task->created_at);
+	transition = transition_new(state, call->now);
+	core_start_activity(transition, activity, ident_random_id(), request->identity);
+	if (call->session_bound)
+		core_bind_activity(transition, activity, &self);
+	store_commit_activity(transition, activity);
+	note_claim(task, activity->state->attempt);
+	wake_spend(task->queue_id);
+	return &answer_activity_task(call, state, activity)->base;
 }
 
 static ProtobufCMessage *
 poll_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request)
 {
-	uint64		queue_id = ident_queue(&call->namespace->id, QUEUE_TYPE(ACTIVITY),
-									   request->task_queue->name);
-	const TaskRow *after = store_last_claim(queue_id);
-	ProtobufCMessage *answer;
-
-	call->pause = wake_queue_pause(queue_id);
+	call->pause = wake_queue_pause(ident_queue(&call->namespace->id, QUEUE_TYPE(ACTIVITY),
+											   request->task_queue->name));
 	call->tasks_held = call->pause > 0;
 	if (call->tasks_held)
 		return NULL;
-	answer = claim_activity(call, request, after);
-	if (answer == NULL && after != NULL && call->tasks_held)
-	{
-		call->tasks_held = false;
-		answer = claim_activity(call, request, NULL);
-	}
-	return answer;
+	return claim_again(call, &(Poll) {QUEUE_TYPE(ACTIVITY), request->task_queue->name, request,
+			take_activity_task});
 }
 
 /* The last poll that begins counts for all of the queue. */
@@ -468,9 +492,7 @@ can_take(ServiceCall *call, int kind, const TaskRow *task)
 static QueueContent
 queue_content(ServiceCall *call, const Look *look)
 {
-	TimestampTz bound = wake_lower_bound(look->queue_id);
-	const pg_uuid_t *namespace_id = &call->namespace->id;
-	int			limit = 1;
+	Offers		offers = offers_of(call, look->kind, look->queue, NULL);
 	List	   *tasks;
 	bool		paused = look->kind == QUEUE_TYPE(ACTIVITY) && wake_queue_pause(look->queue_id) > 0;
 
@@ -478,13 +500,12 @@ queue_content(ServiceCall *call, const Look *look)
 	{
 		ListCell   *cell;
 
-		tasks = paused ? NIL :
-			store_peek_tasks(namespace_id, look->kind, look->queue, limit, bound, NULL);
+		tasks = paused ? NIL : next_offers(call, &offers);
 		foreach(cell, tasks)
 			if (can_take(call, look->kind, lfirst(cell)))
 				return QUEUE_READY;
-	} while (look_further(tasks, false, &limit));
-	return store_oldest_task(namespace_id, look->kind, look->queue, bound) != 0 ?
+	} while (look_further(&offers, tasks));
+	return store_oldest_task(&call->namespace->id, look->kind, look->queue, offers.bound) != 0 ?
 		QUEUE_HELD : QUEUE_EMPTY;
 }
 

@@ -90,39 +90,59 @@ peek_keys(ScanKey keys, int shard, uint64 queue_id, int priority, TimestampTz no
 				TimestampTzGetDatum(not_before));
 }
 
-static TimestampTz
-peek_start(int priority, TimestampTz not_before, const TaskRow *after)
+/* Is the offer that the scan is at, of the same time, behind that one? */
+static bool
+is_behind(RowScan *scan, const TaskRow *after)
 {
-	return after != NULL && after->priority == priority ?
-		Max(after->created_at, not_before) : not_before;
+	int			order = memcmp(DatumGetUUIDP(store_scan_value(scan, TASK_RUN_ID)),
+							   &after->key.run_id, UUID_LEN);
+
+	return order > 0 ||
+		(order == 0 && DatumGetInt32(store_scan_value(scan, TASK_EVENT_ID)) > after->event_id);
+}
+
+/* The next offer of one priority; NULL if there is none. */
+static TaskRow *
+next_task(RowScan *scan, const RunKey *key, uint64 queue_id, const TaskRow *after)
+{
+	while (store_scan_next(scan))
+	{
+		TaskRow    *task = task_row(scan, key, queue_id);
+
+		if (after == NULL || task->created_at > after->created_at || is_behind(scan, after))
+			return task;
+	}
+	return NULL;
 }
 
 /*
- * Up to "limit" offers of one shard.
+ * Adds offers of one shard until there are "limit".
  *
  * Each priority is looked for by itself, so that it begins at "not_before" and
- * does not wade through what is gone but cannot be vacuumed yet.  See claim.c for
- * what is better than "after".
+ * does not wade through what is gone but cannot be vacuumed yet.
  */
 static List *
-peek_shard(const RunKey *key, uint64 queue_id, int limit, TimestampTz not_before,
+peek_shard(List *tasks, const RunKey *key, uint64 queue_id, int limit, TimestampTz not_before,
 		   const TaskRow *after)
 {
 	ScanKeyData keys[PEEK_KEYS];
 	RowScan		scan;
-	List	   *tasks = NIL;
 	int			priority = after != NULL ? after->priority : 1;
+	TimestampTz start = after != NULL ? Max(after->created_at, not_before) : not_before;
 
-	peek_keys(keys, key->shard, queue_id, priority, peek_start(priority, not_before, after));
+	peek_keys(keys, key->shard, queue_id, priority, start);
 	store_scan_begin(&scan, "task", AccessShareLock, keys, PEEK_KEYS);
 	for (;;)
 	{
-		while (list_length(tasks) < limit && store_scan_next(&scan))
-			tasks = lappend(tasks, task_row(&scan, key, queue_id));
+		TaskRow    *task = NULL;
+
+		while (list_length(tasks) < limit &&
+			   (task = next_task(&scan, key, queue_id, after)) != NULL)
+			tasks = lappend(tasks, task);
 		if (list_length(tasks) == limit || priority == LAST_PRIORITY)
 			break;
-		priority++;
-		peek_keys(keys, key->shard, queue_id, priority, peek_start(priority, not_before, after));
+		after = NULL;
+		peek_keys(keys, key->shard, queue_id, ++priority, not_before);
 		store_scan_again(&scan, keys, PEEK_KEYS);
 	}
 	store_scan_end(&scan);
@@ -130,7 +150,8 @@ peek_shard(const RunKey *key, uint64 queue_id, int limit, TimestampTz not_before
 }
 
 /*
- * store_peek_tasks -- up to "limit" offers of a queue, best first.
+ * store_peek_tasks -- up to "limit" offers of a queue, best first; those behind
+ * "after", if it is not NULL.
  *
  * None is locked: whoever takes one has locked its run or its activity, and
  * deletes the offer.  One that another transaction is deleting is passed over.
@@ -139,14 +160,18 @@ List *
 store_peek_tasks(const pg_uuid_t *namespace_id, int kind, const char *queue, int limit,
 				 TimestampTz not_before, const TaskRow *after)
 {
+	uint64		queue_id = ident_queue(namespace_id, kind, queue);
 	List	   *tasks = NIL;
 	RunKey		key;
 
 	memset(&key, 0, sizeof(key));
 	key.namespace_id = *namespace_id;
-	for (key.shard = 0; key.shard < store_shard_count() && list_length(tasks) < limit; key.shard++)
-		tasks = list_concat(tasks, peek_shard(&key, ident_queue(namespace_id, kind, queue),
-											  limit - list_length(tasks), not_before, after));
+	key.shard = after != NULL ? after->key.shard : 0;
+	for (; key.shard < store_shard_count() && list_length(tasks) < limit; key.shard++)
+	{
+		tasks = peek_shard(tasks, &key, queue_id, limit, not_before, after);
+		after = NULL;
+	}
 	return tasks;
 }
 

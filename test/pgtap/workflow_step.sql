@@ -262,6 +262,52 @@ SELECT temporal.register_workflow('shop.of_kinds') \g /dev/null
 SELECT is(t.launch('of_kinds', to_jsonb(d), 'of kinds ' || n), to_jsonb('-7 9223372036854775807 f ' || d)::text, 'values stay what they are')
 FROM (VALUES (1, '"quoted" \ é'), (2, repeat('long ', 5000))) v (n, d);
 
+\echo # values of any type, live and replayed
+
+CREATE TABLE shop.value (at integer PRIMARY KEY, type text, literal text);
+INSERT INTO shop.value SELECT row_number() OVER (), * FROM (VALUES
+	('smallint', '-32768'), ('smallint', '32767'), ('integer', '-2147483648'), ('integer', '2147483647'), ('integer', '0'),
+	('bigint', '-9223372036854775808'), ('bigint', '9223372036854775807'), ('bigint', '999999999999999999'),
+	('boolean', 'true'), ('boolean', 'false'), ('text', ''), ('text', 'null'), ('text', '-17'), ('text', E'"\\\t é'),
+	('text', repeat('long "', 5000)), ('jsonb', '17'), ('jsonb', '"text"'), ('jsonb', '{"a": [null, 1.50]}'), ('numeric', '-0.10'),
+	('numeric', '170000000000000000000000'), ('text', NULL), ('integer', NULL), ('jsonb', NULL)) v (type, literal);
+SELECT format('CREATE FUNCTION shop.%I(v %s) RETURNS %2$s LANGUAGE plpgsql AS $f$ BEGIN RETURN v; END $f$', 'same ' || type, type),
+	format('SELECT temporal.register_activity(%L, %L)', format('shop.%I', 'same ' || type), 'same ' || type)
+FROM (SELECT DISTINCT type FROM shop.value) v \gexec
+SELECT format('CREATE FUNCTION shop.see_values() RETURNS text[] LANGUAGE plpgsql AS $f$
+	DECLARE
+		seen text[];
+	BEGIN
+		%s
+		PERFORM temporal.sleep(%L);
+		RETURN seen;
+	END $f$', string_agg(format('seen := seen || temporal.execute_local_activity(%L, %L::%s, NULL::%3$s)::text;',
+		'same ' || type, literal, type), E'\n' ORDER BY at), '1 day')
+FROM shop.value \gexec
+SELECT temporal.register_workflow('shop.see_values') \g /dev/null
+SELECT is(t.launch('see_values'), 'running', 'activities of many types');
+SELECT t.skip('1 day') \g /dev/null
+SELECT is(t.outcome('see_values')::jsonb, (SELECT jsonb_agg(literal ORDER BY at) FROM shop.value), 'are told the same when they are replayed');
+SELECT is(t.event('see_values', 4 + at::integer) #> '{details,result,0}',
+	CASE WHEN type = 'text' THEN to_jsonb(literal) ELSE literal::jsonb END, format('%s %s is JSON in history', type, left(literal, 10)))
+FROM shop.value WHERE literal IS NOT NULL ORDER BY at;
+SELECT t.check('see_values');
+CREATE FUNCTION shop.see_value(what jsonb) RETURNS text LANGUAGE plpgsql AS
+$$
+BEGIN
+	RETURN temporal.execute_local_activity('same ' || (what ->> 'type'), what -> 'value');
+EXCEPTION WHEN SQLSTATE 'TF011' THEN
+	RETURN SQLERRM;
+END
+$$;
+SELECT temporal.register_workflow('shop.see_value') \g /dev/null
+SELECT is(t.launch('see_value', jsonb_build_object('type', type, 'value', v::jsonb), 'see ' || n), to_jsonb(seen)::text, format('%s as a %s', v, type))
+FROM (VALUES (1, 'smallint', '32768', 'step "same smallint" failed: value "32768" is out of range for type smallint'),
+	(2, 'integer', '-2147483649', 'step "same integer" failed: value "-2147483649" is out of range for type integer'),
+	(3, 'bigint', '9223372036854775808', 'step "same bigint" failed: value "9223372036854775808" is out of range for type bigint'),
+	(4, 'integer', '1.5', 'step "same integer" failed: invalid input syntax for type integer: "1.5"'),
+	(5, 'integer', '-0', '0'), (6, 'integer', '"17"', '17'), (7, 'text', '17', '"17"'), (8, 'smallint', '100', '100')) v (n, type, v, seen);
+
 \echo # what is wrong with a step
 
 CREATE FUNCTION shop.wrong(query text) RETURNS text LANGUAGE plpgsql AS
