@@ -116,13 +116,4 @@
 #define compat_primary_key(table) RelationGetPrimaryKeyIndex(table)
 #endif
 
-/* 16 keeps settings in a hash table, and makes a sorted list of them for who asks. */
-#if PG_VERSION_NUM >= 160000
-#define COMPAT_COPIES_SETTINGS true
-#define compat_settings(n) get_guc_variables(n)
-#else
-#define COMPAT_COPIES_SETTINGS false
-#define compat_settings(n) (*(n) = GetNumConfigOptions(), get_guc_variables())
-#endif
-
 #endif							/* TEMPORAL_BASE_COMPAT_H */

@@ -44,6 +44,7 @@ int guc_pass_timeout = 1000;
 int guc_probe_interval = 10 * 60;
 int guc_shared_queues = 4096;
 int guc_sweep_interval = 5 * 60 * 1000;
+static bool settings_mark = false;
 
 /* Settings of the frontend. */
 static void
@@ -211,6 +212,12 @@ guc_define(void)
 		"CREATE EXTENSION announces itself, so the search finds only what "
 		"was missed. It connects to each database without the extension.",
 		&guc_probe_interval, 10 * 60, 1, INT_MAX / 1000, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+
+	DefineCustomBoolVariable(GUC_SETTINGS_MARK, "Is changed to see which other settings are.",
+							 "It is nobody's, and says nothing.", &settings_mark, false,
+							 PGC_INTERNAL,
+							 GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE, NULL,
+							 NULL, NULL);
 
 	/* After startup nothing may be PGC_POSTMASTER, and nothing reads this. */
 	DefineCustomIntVariable("temporal.shared_queues",

@@ -8,6 +8,8 @@
 #define MAX_FRONTENDS 16
 #define MAX_EXECUTORS 64
 
+#define GUC_SETTINGS_MARK "temporal.settings_mark"
+
 extern bool guc_check_state;
 extern double guc_clock_offset;
 extern int guc_executors;
