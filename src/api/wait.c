@@ -194,6 +194,7 @@ temporal_execute_workflow(PG_FUNCTION_ARGS)
 		.deadline = argument_deadline(fcinfo, 18)
 	};
 	bool		created;
+	bool		deferred;
 	Jsonb	   *result;
 
 	xact_require_procedure(fcinfo, "temporal.execute_workflow()");
@@ -201,9 +202,9 @@ temporal_execute_workflow(PG_FUNCTION_ARGS)
 	awaited.registered = created;
 	if (created)
 		wake_register(WAKE_CLOSED, ident_run_hash(&awaited.run_id));
-	if (!created)
-		xact_begin_procedure(fcinfo, "temporal.execute_workflow()");
-	else if (xact_begin_deferred(fcinfo, "temporal.execute_workflow()"))
+	deferred = created && xact_defer_flush();
+	xact_begin_procedure(fcinfo, "temporal.execute_workflow()");
+	if (deferred)
 		awaited.start = XactLastCommitEnd;
 	result = await_run(&awaited, created);
 	xact_end_procedure();

@@ -207,6 +207,7 @@ narrow_descriptor(uint32 attributes)
 		return all;
 	if (descriptors[attributes] != NULL)
 		return descriptors[attributes];
+	/* For good: there are as many as types of events. */
 	narrow = MemoryContextAlloc(TopMemoryContext, sizeof(*narrow));
 	*narrow = *all;
 	narrow->n_fields = 0;

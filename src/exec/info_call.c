@@ -119,6 +119,7 @@ temporal_workflow_info(PG_FUNCTION_ARGS)
 	const Pass *pass = pass_require("workflow_info");
 	const Pb__WorkflowExecutionStartedEventAttributes *started =
 		pass->events[0]->workflow_execution_started_event_attributes;
+	TimestampTz start = proto_timestamp_us(pass->events[0]->event_time);
 	JsonbParseState *state = NULL;
 
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
@@ -130,8 +131,7 @@ temporal_workflow_info(PG_FUNCTION_ARGS)
 	push_number(&state, "attempt", started->attempt);
 	push_number(&state, "history_length", pass->tasks[pass->task].visible);
 	push_jsonb(&state, "start_time",
-			   value_to_jsonb(value_of_datum(TimestampTzGetDatum(proto_timestamp_us(pass->events[0]->event_time)),
-											 false, TIMESTAMPTZOID)));
+			   value_to_jsonb(value_of_datum(TimestampTzGetDatum(start), false, TIMESTAMPTZOID)));
 	PG_RETURN_JSONB_P(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
 }
 

@@ -93,7 +93,6 @@ static void
 run_query(Step *step)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	Value		result;
 	int			code;
 
 	SPI_connect();
@@ -105,9 +104,8 @@ run_query(Step *step)
 				 errmsg("query of step \"%s\" begins or ends a transaction", step->name) :
 				 errmsg("query of step \"%s\" cannot be run: %s", step->name,
 						SPI_result_code_string(code))));
-	result = row_result();
 	MemoryContextSwitchTo(caller);
-	step->result = value_of_datum(result.datum, result.type == InvalidOid, result.type);
+	step->result = row_result();
 	SPI_finish();
 	MemoryContextSwitchTo(caller);
 }

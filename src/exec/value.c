@@ -15,7 +15,6 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
-#include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
@@ -27,7 +26,7 @@
 #include "proto/payload.h"
 #include "proto/time.h"
 
-/* Longer ones need not be quick. */
+/* Longer texts may not fit a jsonb, and who finds out is to be who made them. */
 #define SHORT_TEXT 8000
 
 bool
@@ -41,12 +40,6 @@ static bool
 is_integer(Oid type)
 {
 	return type == INT2OID || type == INT4OID || type == INT8OID;
-}
-
-static bool
-is_short_text(Value value)
-{
-	return value.type == TEXTOID && toast_raw_datum_size(value.datum) <= SHORT_TEXT;
 }
 
 static int64
@@ -88,7 +81,7 @@ value_of_datum(Datum datum, bool isnull, Oid type)
 {
 	if (isnull)
 		return (Value) {InvalidOid};
-	if (!value_is_plain(type))
+	if (!value_is_plain(type) || (type == TEXTOID && toast_raw_datum_size(datum) > SHORT_TEXT))
 		return value_of_jsonb(datum_to_jsonb(datum, type));
 	if (type == TEXTOID || type == JSONBOID)
 		datum = PointerGetDatum(PG_DETOAST_DATUM_COPY(datum));
@@ -113,50 +106,35 @@ value_to_jsonb(Value value)
 		json.type = jbvBool;
 		json.val.boolean = DatumGetBool(value.datum);
 	}
-	else if (is_short_text(value))
+	else
 	{
 		json.type = jbvString;
 		json.val.string.val = TextDatumGetCString(value.datum);
 		json.val.string.len = strlen(json.val.string.val);
 	}
-	else
-		return datum_to_jsonb(value.datum, value.type);
 	return JsonbValueToJsonb(&json);
 }
 
-/* As JSON text, without making a jsonb of it; NULL: not so. */
-static const char *
-quick_json(Value value)
+static Pb__Payload *
+value_payload(Value value)
 {
-	StringInfoData json;
+	char		digits[MAXINT8LEN + 1];
 
-	if (is_integer(value.type))
-	{
-		char	   *digits = palloc(MAXINT8LEN + 1);
-
-		pg_lltoa(integer(value), digits);
-		return digits;
-	}
+	if (value.type == JSONBOID)
+		return payload_from_jsonb(DatumGetJsonbP(value.datum));
+	json_require_utf8();
 	if (value.type == BOOLOID)
-		return DatumGetBool(value.datum) ? "true" : "false";
-	if (!is_short_text(value))
-		return NULL;
-	initStringInfo(&json);
-	escape_json(&json, TextDatumGetCString(value.datum));
-	return json.data;
+		return core_json_payload(DatumGetBool(value.datum) ? "true" : "false");
+	if (value.type == TEXTOID)
+		return core_text_payload(TextDatumGetCString(value.datum));
+	pg_lltoa(integer(value), digits);
+	return core_json_payload(pstrdup(digits));
 }
 
 Pb__Payloads *
 value_payloads(Value value)
 {
-	const char *json;
-
-	if (value.type == InvalidOid)
-		return NULL;
-	json_require_utf8();
-	json = quick_json(value);
-	return core_payloads(json != NULL ? core_json_payload(json) :
-						 payload_from_jsonb(value_to_jsonb(value)));
+	return value.type == InvalidOid ? NULL : core_payloads(value_payload(value));
 }
 
 /* The text that a type's input function reads. */
@@ -303,18 +281,15 @@ value_argument(FunctionCallInfo fcinfo, int argument)
 		datum = read_literal(DatumGetCString(datum));
 		type = JSONBOID;
 	}
-	return value_payloads(value_is_plain(type) ? (Value) {type, datum} :
-						  value_of_datum(datum, false, type));
+	return value_payloads(value_of_datum(datum, false, type));
 }
 
 Datum
 value_result(FunctionCallInfo fcinfo, Value value)
 {
 	Oid			type = get_fn_expr_rettype(fcinfo->flinfo);
-	Datum		datum;
 
 	if (value.type == type && type != JSONBOID)
 		return value.datum;
-	datum = value_from_jsonb(value_to_jsonb(value), type, &fcinfo->isnull);
-	return datum;
+	return value_from_jsonb(value_to_jsonb(value), type, &fcinfo->isnull);
 }

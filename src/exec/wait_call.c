@@ -194,9 +194,11 @@ wait_signal_input(const Pb__Payloads *input)
 static Datum
 signal_result(FunctionCallInfo fcinfo, const Signal *signal)
 {
-	if (signal != NULL && get_fn_expr_rettype(fcinfo->flinfo) == JSONBOID)
-		PG_RETURN_JSONB_P(wait_signal_input(signal->input));
-	return value_result(fcinfo, value_of_jsonb(signal != NULL ? wait_signal_input(signal->input) : NULL));
+	Jsonb	   *input = signal != NULL ? wait_signal_input(signal->input) : NULL;
+
+	if (input != NULL && get_fn_expr_rettype(fcinfo->flinfo) == JSONBOID)
+		PG_RETURN_JSONB_P(input);
+	return value_result(fcinfo, value_of_jsonb(input));
 }
 
 /* temporal.await_signal(name, timeout, result) returns anyelement */

@@ -279,8 +279,12 @@ payloads_read(const JsonPlace *place, const JsonbValue *value)
  * Writing
  */
 
+/* Of an integer that is sure to fit an int64. */
+#define MAX_DIGITS 18
+
 /*
- * text_is_integer -- is it one as everybody writes it, which fits an int64?
+ * text_is_integer -- is it nothing but digits, with no zero before others, after
+ * a minus perhaps?
  */
 static bool
 text_is_integer(const ProtobufCBinaryData *text, int64 *value)
@@ -289,7 +293,7 @@ text_is_integer(const ProtobufCBinaryData *text, int64 *value)
 	size_t digits = text->len - negative;
 	int64 result = 0;
 
-	if (digits == 0 || digits > 18 || (text->data[negative] == '0' && text->len > 1))
+	if (digits == 0 || digits > MAX_DIGITS || (text->data[negative] == '0' && text->len > 1))
 		return false;
 	for (size_t i = negative; i < text->len; i++)
 	{

@@ -191,7 +191,7 @@ is_too_soon(ServiceCall *call, const ExecutionState *state)
  *
  * It is looked at before it is locked: an obsolete offer would otherwise keep
  * its run locked for as long as the caller's transaction lasts.  Not so the first
- * of a run: if it is not good, the run is over, and nobody needs it.
+ * of a run: it goes with its run, unless somebody has its row locked then.
  */
 static ExecutionState *
 take_workflow_offer(ServiceCall *call, const TaskRow *task, bool *obsolete)
@@ -204,7 +204,7 @@ take_workflow_offer(ServiceCall *call, const TaskRow *task, bool *obsolete)
 	{
 		state = store_load_run(&task->key, LOCK_NONE);
 		*obsolete = state == NULL || !workflow_offer_is_good(state, task);
-		if (*obsolete || is_too_soon(call, state))
+		if (*obsolete || task->event_id == FIRST_TASK || is_too_soon(call, state))
 			return NULL;
 		state = store_load_run(&task->key, LOCK_SKIP);
 	}

@@ -90,6 +90,7 @@ store_read_history(const RunKey *key, int64 from, int64 before, int max_events, 
 
 	history_keys(keys, key, from, before - 1);
 	store_scan_begin(&scan, "history", AccessShareLock, keys, HISTORY_KEYS);
+	/* The first batch begins with the first event. */
 	if (!reverse && from > 1)
 	{
 		history_keys(keys, key, batch_of_event(&scan, key, from), before - 1);

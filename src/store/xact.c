@@ -11,7 +11,6 @@
 #include "replication/syncrep.h"
 #include "store/xact.h"
 #include "tcop/pquery.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
@@ -28,32 +27,16 @@ xact_require_procedure(FunctionCallInfo fcinfo, const char *name)
 				 errhint("It commits on the way: end this transaction first.")));
 }
 
-static void
-connect_procedure(FunctionCallInfo fcinfo, const char *name)
+void
+xact_begin_procedure(FunctionCallInfo fcinfo, const char *name)
 {
 	MemoryContext caller = CurrentMemoryContext;
 
 	xact_require_procedure(fcinfo, name);
 	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	MemoryContextSwitchTo(caller);
-}
-
-/* What SPI allocates must not end up in the caller's memory. */
-static void
-commit_here(void)
-{
-	MemoryContext caller = CurrentMemoryContext;
-
 	SPI_commit();
 	MemoryContextSwitchTo(caller);
-}
-
-void
-xact_begin_procedure(FunctionCallInfo fcinfo, const char *name)
-{
-	connect_procedure(fcinfo, name);
-	commit_here();
 }
 
 void
@@ -80,52 +63,67 @@ xact_begin_user_step(void)
 void
 xact_end_step(void)
 {
+	MemoryContext caller = CurrentMemoryContext;
+
 	PopActiveSnapshot();
-	commit_here();
+	SPI_commit();
+	MemoryContextSwitchTo(caller);
 }
 
+/* Does the commit of this transaction not wait for the disk? */
+static bool asynchronous = false;
+
 /*
- * A commit that does not wait for the WAL to be flushed.
- *
- * The variable is set behind the back of its setting: a setting that has been
- * changed has the commit look at all of them.
+ * The variable is changed behind the back of its setting: one that has been
+ * changed makes the commit look at all of them.  So it is only while nobody
+ * else can change it, or put it back.
  */
 static void
-commit_asynchronously(void (*commit) (void))
+on_xact(XactEvent event, void *arg)
 {
-	int			level = synchronous_commit;
+	static bool changed = false;
+	static int	usual;
 
-	PG_TRY();
+	if (event == XACT_EVENT_PRE_COMMIT && asynchronous)
 	{
+		usual = synchronous_commit;
 		synchronous_commit = SYNCHRONOUS_COMMIT_OFF;
-		commit();
+		changed = true;
 	}
-	PG_FINALLY();
+	else if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
 	{
-		synchronous_commit = level;
+		if (changed)
+			synchronous_commit = usual;
+		changed = asynchronous = false;
 	}
-	PG_END_TRY();
+}
+
+static void
+commit_asynchronously(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+		RegisterXactCallback(on_xact, NULL);
+	registered = asynchronous = true;
 }
 
 void
 xact_end_look(void)
 {
-	commit_asynchronously(xact_end_step);
+	commit_asynchronously();
+	xact_end_step();
 }
 
 bool
-xact_begin_deferred(FunctionCallInfo fcinfo, const char *name)
+xact_defer_flush(void)
 {
 	/* Nobody but the commit itself waits for standbys. */
-	bool		deferred = synchronous_commit != SYNCHRONOUS_COMMIT_OFF &&
-		(SyncRepStandbyNames == NULL || SyncRepStandbyNames[0] == '\0') && flush_defer();
-
-	connect_procedure(fcinfo, name);
-	if (deferred)
-		commit_asynchronously(commit_here);
-	else
-		commit_here();
-	return deferred;
+	if (synchronous_commit == SYNCHRONOUS_COMMIT_OFF ||
+		(SyncRepStandbyNames != NULL && SyncRepStandbyNames[0] != '\0') || !flush_defer())
+		return false;
+	commit_asynchronously();
+	return true;
 }
 
 ErrorData *

@@ -26,11 +26,11 @@ extern void xact_begin_user_step(void);
 extern void xact_end_step(void);
 
 /*
- * As xact_begin_procedure(), but the commit does not wait for the disk: the
- * caller flushes what XactLastCommitEnd then says before anybody is told of it.
- * False if that is not for us to decide: then it did wait.
+ * The transaction will commit without waiting for the disk: whoever says so
+ * flushes what XactLastCommitEnd then says before anybody is told of it.
+ * False if that is not for us to decide.
  */
-extern bool xact_begin_deferred(FunctionCallInfo fcinfo, const char *name);
+extern bool xact_defer_flush(void);
 
 /* Ends a step that has locked rows and changed nothing: no wait for the disk. */
 extern void xact_end_look(void);

@@ -9,10 +9,11 @@
  * that when it comes back to wait.  If instead it dies or fails, the wake-up
  * is passed on, so that a task is never left lying while somebody waits.
  *
- * TemporalWaiter guards entries and chains.  Whoever wakes looks at the
- * bucket's count first, without the lock.  That is safe: the waiter raises it
- * before it looks at the tables, we read it after the commit, and between the
- * two steps each side has a full memory barrier.
+ * TemporalWaiter guards entries and chains; only whether it has been signalled a
+ * waiter sees without it.  Whoever wakes looks at the bucket's count first,
+ * without the lock.  That is safe: the waiter raises it before it looks at the
+ * tables, we read it after the commit, and between the two steps each side has a
+ * full memory barrier.
  */
 #include "postgres.h"
 
@@ -37,13 +38,14 @@ extern bool pq_check_connection(void);
 #define HELD_DOUBLINGS 4
 #define POLL_MS 200
 #define SLEEP_MS (60 * 60 * 1000)
+#define WOKEN_LATER 16
 
 static int first_own = -1;     /* our entries, chained by next_own */
 static bool must_poll = false; /* some registration found no room */
 static WakeNote taken_note;    /* came with the signals that we took last */
 
-/* Whose latches are set when the lock is released. */
-static Latch *woken[16];
+/* Whose latches are set when the lock is released; any more at once. */
+static Latch *woken[WOKEN_LATER];
 static int n_woken = 0;
 
 static WaiterBucket *

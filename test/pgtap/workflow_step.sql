@@ -292,6 +292,26 @@ SELECT is(t.event('see_values', 4 + at::integer) #> '{details,result,0}',
 	CASE WHEN type = 'text' THEN to_jsonb(literal) ELSE literal::jsonb END, format('%s %s is JSON in history', type, left(literal, 10)))
 FROM shop.value WHERE literal IS NOT NULL ORDER BY at;
 SELECT t.check('see_values');
+CREATE DOMAIN shop.count AS integer CHECK (VALUE > 0);
+CREATE TABLE shop.stored AS SELECT repeat('stored ', 5000) AS what;
+CREATE FUNCTION shop.nothing() RETURNS void LANGUAGE plpgsql AS $$ BEGIN END $$;
+CREATE FUNCTION shop.see_steps() RETURNS jsonb LANGUAGE plpgsql AS
+$$
+DECLARE
+	seen jsonb := jsonb_build_array(temporal.step('number', 'SELECT 9007199254740993'), temporal.step('text', 'SELECT $1', 'x'::text),
+		temporal.step('boolean', 'SELECT false'), temporal.step('null', 'SELECT NULL::integer'), temporal.step('stored', 'SELECT what FROM shop.stored'),
+		temporal.execute_local_activity('same integer', 5, NULL::shop.count), temporal.execute_local_activity('nothing', result => NULL::text));
+BEGIN
+	PERFORM temporal.sleep('1 day');
+	RETURN seen;
+END
+$$;
+SELECT temporal.register_activity('shop.nothing'), temporal.register_workflow('shop.see_steps') \g /dev/null
+SELECT is(t.launch('see_steps'), 'running', 'steps of many types');
+SELECT t.skip('1 day') \g /dev/null
+SELECT is(t.outcome('see_steps')::jsonb, (SELECT jsonb_build_array(9007199254740993, 'x', false, NULL, what, 5, NULL) FROM shop.stored),
+	'are told the same when they are replayed, too');
+SELECT t.check('see_steps');
 CREATE FUNCTION shop.see_value(what jsonb) RETURNS text LANGUAGE plpgsql AS
 $$
 BEGIN

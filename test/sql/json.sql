@@ -285,6 +285,13 @@ SELECT wire_roundtrip('temporal.api.common.v1.Payload', bytes) = bytes, from_wir
 FROM (VALUES ('\x12016ff8ff7f05f9ff7f0102030405060708faff7f020aff'::bytea)) v(bytes);
 SELECT from_wire('temporal.api.history.v1.HistoryEvent', '\x18ffffffffffffffffff01'),
 	wire_roundtrip('temporal.api.history.v1.HistoryEvent', '\x188f4e');
+-- an event is packed by the fields of its own type, and nothing is lost: with any
+-- attributes or none, a type that does not fit, unknown fields and those of all types
+CREATE FUNCTION pg_temp.tag(field int) RETURNS bytea LANGUAGE sql AS $$ SELECT CASE WHEN field < 16
+	THEN set_byte('\x00', 0, field * 8 + 2) ELSE set_byte(set_byte('\x0000', 0, (field * 8 + 2) % 128 + 128), 1, (field * 8 + 2) / 128) END $$;
+SELECT count(*), count(DISTINCT packed), bool_and(packed = wire_roundtrip('temporal.api.history.v1.HistoryEvent', event))
+FROM (SELECT event, event_roundtrip(event) AS packed FROM (SELECT '\x0805120208011805'::bytea || pg_temp.tag(field) || '\x00' || rest AS event
+	FROM generate_series(6, 140) field, (VALUES (''::bytea), ('\xc20c00e01201ea1200f21200')) r (rest)) e) p;
 -- members of a map without key or value
 SELECT from_wire('temporal.api.common.v1.Memo', '\x0a000a030a0161', true);
 

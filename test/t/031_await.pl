@@ -121,14 +121,14 @@ my $repeated = "CALL temporal.execute_workflow('w', workflow_id => 'again', task
 is((told($repeated, q{SELECT complete('8')}))[0], '8', 'a request with an id');
 is($node->safe_psql('postgres', $repeated), '8', 'the same request when the run has ended');
 
-# Two who wait for one run, and one whose time is over.
-my @outputs = ('', '');
-my @sessions = map { start_psql(q{CALL temporal.execute_workflow('w', workflow_id => 'both', task_queue => 'q',
-	id_conflict_policy => 'UseExisting')}, \$outputs[$_], \my $errors) } 0 .. 1;
-ok(waits(2), 'two wait for one run');
+# Many who wait for one run, and one whose time is over.
+my @outputs = ('') x 20;
+my @sessions = map { start_psql(q{CALL temporal.execute_workflow('w', workflow_id => 'many', task_queue => 'q',
+	id_conflict_policy => 'UseExisting')}, \$outputs[$_], \my $errors) } 0 .. $#outputs;
+ok(waits(scalar @outputs), 'many wait for one run');
 $node->safe_psql('postgres', q{SELECT complete('9')});
 $_->finish for @sessions;
-is(join('', @outputs), "9\n9\n", 'both are told');
+is(join('', @outputs), "9\n" x @outputs, 'all are told');
 my (undef, undef, $errors) = $node->psql('postgres', q{CALL temporal.execute_workflow('w', workflow_id => 'late',
 	task_queue => 'q', timeout => '1 ms')});
 like($errors, qr/workflow "late" is still running/, 'one that waits no longer');
@@ -154,6 +154,29 @@ $node->safe_psql('postgres', q{SELECT pg_cancel_backend(pid) FROM pg_stat_activi
 $cancelled->finish;
 like($errors, qr/canceling statement/, 'it is cancelled');
 survives('it was cancelled');
+
+# Not waiting for the disk leaves no trace in the session's setting.
+$node->safe_psql('postgres', q{
+	CREATE TABLE checked (n integer PRIMARY KEY DEFERRABLE INITIALLY DEFERRED);
+	INSERT INTO checked VALUES (1);
+});
+for (['off', 'SET LOCAL synchronous_commit = on'], ['on', 'SET LOCAL synchronous_commit = local'],
+	['on', 'SET synchronous_commit = local; INSERT INTO checked VALUES (1)'])
+{
+	my ($level, $set) = @$_;
+	my (undef, $shown) = $node->psql('postgres', qq{
+		SET synchronous_commit = $level;
+		DO \$\$
+		DECLARE
+			result jsonb;
+		BEGIN
+			$set;
+			CALL temporal.execute_workflow('w', task_queue => 'nobody', timeout => '1 ms', result => result);
+		END
+		\$\$;
+		SHOW synchronous_commit}, on_error_stop => 0);
+	is($shown, $level, "synchronous_commit is $level after: $set");
+}
 
 $node->stop;
 done_testing();

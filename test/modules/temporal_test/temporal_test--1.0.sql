@@ -18,6 +18,10 @@ RETURNS jsonb STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'temporal_test_from_wire';
 CREATE FUNCTION wire_roundtrip(message_type text, message bytea)
 RETURNS bytea STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'temporal_test_wire_roundtrip';
 
+-- The same of an event, as it is stored; NULL if its size is told wrong.
+CREATE FUNCTION event_roundtrip(event bytea)
+RETURNS bytea STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'temporal_test_event_roundtrip';
+
 -- The helpers that know no full form.
 CREATE FUNCTION payload_roundtrip(value jsonb)
 RETURNS jsonb STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'temporal_test_payload_roundtrip';

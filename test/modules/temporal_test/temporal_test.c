@@ -24,6 +24,7 @@ PG_FUNCTION_INFO_V1(temporal_test_wire_check);
 PG_FUNCTION_INFO_V1(temporal_test_to_wire);
 PG_FUNCTION_INFO_V1(temporal_test_from_wire);
 PG_FUNCTION_INFO_V1(temporal_test_wire_roundtrip);
+PG_FUNCTION_INFO_V1(temporal_test_event_roundtrip);
 PG_FUNCTION_INFO_V1(temporal_test_payload_roundtrip);
 PG_FUNCTION_INFO_V1(temporal_test_payloads_roundtrip);
 PG_FUNCTION_INFO_V1(temporal_test_retry_decision);
@@ -94,6 +95,20 @@ temporal_test_wire_roundtrip(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BYTEA_P(
 		proto_pack_bytea(unpack_bytea(find_message(PG_GETARG_TEXT_PP(0)), PG_GETARG_BYTEA_PP(1))));
+}
+
+Datum
+temporal_test_event_roundtrip(PG_FUNCTION_ARGS)
+{
+	Pb__HistoryEvent *event = unpack_bytea(&pb__history_event__descriptor, PG_GETARG_BYTEA_PP(0));
+	Pb__HistoryEvent narrow;
+	bytea *packed;
+
+	event_narrow(&narrow, event);
+	packed = proto_pack_bytea(&narrow.base);
+	if (VARSIZE_ANY_EXHDR(packed) != event_size(event))
+		PG_RETURN_NULL();
+	PG_RETURN_BYTEA_P(packed);
 }
 
 Datum
