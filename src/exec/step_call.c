@@ -134,10 +134,12 @@ find_function(Pass *pass, Step *step)
 static void
 copy_arguments(FunctionCallInfo fcinfo, int first, Step *step)
 {
-	Datum	   *values;
-	bool	   *nulls;
-	Oid		   *types;
-	int			n = extract_variadic_args(fcinfo, first, false, &values, &types, &nulls);
+	Datum	   *values = NULL;
+	bool	   *nulls = NULL;
+	Oid		   *types = NULL;
+	/* There must be some to be extracted. */
+	int			n = PG_NARGS() <= first ? 0 :
+		extract_variadic_args(fcinfo, first, false, &values, &types, &nulls);
 
 	step->nargs = Max(n, 0);
 	step->types = types;
