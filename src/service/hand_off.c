@@ -34,7 +34,7 @@ waiting_poll(const ServiceCall *call, int kind, const char *queue)
 
 	if (poll == NULL || !store_adopted() ||
 		(kind == QUEUE_TYPE(ACTIVITY) && wake_queue_pause(queue_id) > 0) ||
-		store_peek_tasks(namespace_id, kind, queue, 1, wake_lower_bound(queue_id), NULL) != NIL)
+		store_peek_tasks(namespace_id, queue_id, 1, wake_lower_bound(queue_id), NULL) != NIL)
 		return NULL;
 	return poll;
 }

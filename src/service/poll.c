@@ -58,31 +58,42 @@ claim_is_lost(const TaskRow *task, int attempt)
 	return wake_claim_is_lost(&claim);
 }
 
-/* The offers of a queue, as far as a poll has looked at them. */
-typedef struct Offers
+/* A poll of a queue, and how far it has got with what is offered there. */
+typedef struct Poll
 {
 	int			kind;
 	const char *queue;
-	TimestampTz bound;			/* none before it */
+	uint64		queue_id;
+	const void *request;
+	/* Takes an offer: the task, started, or NULL. */
+	ProtobufCMessage *(*take) (ServiceCall *call, struct Poll *poll, const TaskRow *task);
+	TimestampTz bound;			/* no offers before it */
 	int			limit;			/* how many are looked at next */
 	const TaskRow *after;		/* behind which one; NULL: from the bound on */
 	TaskRow		last;
 	bool		dropped;		/* some that nobody can take any more */
-} Offers;
+} Poll;
 
-static Offers
-offers_of(const ServiceCall *call, int kind, const char *queue, const TaskRow *after)
+static Poll
+poll_of(const ServiceCall *call, int kind, const char *queue)
 {
-	return (Offers) {kind, queue, wake_lower_bound(ident_queue(&call->namespace->id, kind, queue)),
-		1, after};
+	return (Poll) {kind, queue, ident_queue(&call->namespace->id, kind, queue)};
+}
+
+static void
+begin_looking(Poll *poll, const TaskRow *after)
+{
+	poll->bound = wake_lower_bound(poll->queue_id);
+	poll->limit = 1;
+	poll->after = after;
 }
 
 static List *
-next_offers(const ServiceCall *call, Offers *offers)
+next_offers(const ServiceCall *call, Poll *poll)
 {
-	offers->dropped = false;
-	return store_peek_tasks(&call->namespace->id, offers->kind, offers->queue, offers->limit,
-							offers->bound, offers->after);
+	poll->dropped = false;
+	return store_peek_tasks(&call->namespace->id, poll->queue_id, poll->limit, poll->bound,
+							poll->after);
 }
 
 /*
@@ -95,17 +106,15 @@ next_offers(const ServiceCall *call, Offers *offers)
  * is left only once in a while.
  */
 static void
-end_claim(ServiceCall *call, const Offers *offers, bool found)
+end_claim(ServiceCall *call, const Poll *poll, bool found)
 {
 	static unsigned claims = 0;
-	const pg_uuid_t *namespace_id = &call->namespace->id;
 	TimestampTz oldest;
 
 	if (IsolationUsesXactSnapshot() || (found && ++claims % CLAIMS_A_BOUND != 0))
 		return;
-	oldest = store_oldest_task(namespace_id, offers->kind, offers->queue, offers->bound);
-	wake_raise_bound(ident_queue(namespace_id, offers->kind, offers->queue),
-					 oldest != 0 ? oldest : call->now);
+	oldest = store_oldest_task(poll->queue_id, poll->bound);
+	wake_raise_bound(poll->queue_id, oldest != 0 ? oldest : call->now);
 	call->tasks_held = !found && oldest != 0;
 }
 
@@ -114,25 +123,25 @@ end_claim(ServiceCall *call, const Offers *offers, bool found)
  * since some were dropped, or there are more behind those that are held.
  */
 static bool
-look_further(Offers *offers, const List *tasks)
+look_further(Poll *poll, const List *tasks)
 {
-	if (!offers->dropped && list_length(tasks) < offers->limit)
+	if (!poll->dropped && list_length(tasks) < poll->limit)
 		return false;
-	if (!offers->dropped && offers->limit >= PEEK_MAX)
+	if (!poll->dropped && poll->limit >= PEEK_MAX)
 	{
-		offers->last = *(const TaskRow *) llast(tasks);
-		offers->after = &offers->last;
+		poll->last = *(const TaskRow *) llast(tasks);
+		poll->after = &poll->last;
 	}
-	offers->limit = Min(offers->limit * PEEK_GROWTH, PEEK_MAX);
+	poll->limit = Min(poll->limit * PEEK_GROWTH, PEEK_MAX);
 	return true;
 }
 
 /* Nobody can take it any more. */
 static void
-drop(Offers *offers, const TaskRow *task)
+drop(Poll *poll, const TaskRow *task)
 {
 	store_drop_task(task);
-	offers->dropped = true;
+	poll->dropped = true;
 }
 
 static bool
@@ -240,36 +249,26 @@ start_workflow_task(ServiceCall *call, ExecutionState *state, const char *queue,
 	return &answer_workflow_task(state, extent)->base;
 }
 
-/* What is polled, and how an offer is taken: the task, started, or NULL. */
-typedef struct Poll
-{
-	int			kind;
-	const char *queue;
-	const void *request;
-	ProtobufCMessage *(*take) (ServiceCall *call, Offers *offers, const TaskRow *task,
-							   const void *request);
-} Poll;
-
 static ProtobufCMessage *
-take_workflow_task(ServiceCall *call, Offers *offers, const TaskRow *task, const void *message)
+take_workflow_task(ServiceCall *call, Poll *poll, const TaskRow *task)
 {
-	const Pb__PollWorkflowTaskQueueRequest *request = message;
+	const Pb__PollWorkflowTaskQueueRequest *request = poll->request;
 	bool		obsolete;
 	ExecutionState *state = take_workflow_offer(call, task, &obsolete);
 	ProtobufCMessage *answer;
 
 	if (obsolete)
-		drop(offers, task);
+		drop(poll, task);
 	if (state == NULL)
 		return NULL;
 	/* Whoever polls a sticky queue may have misnamed its normal one. */
 	if (request->task_queue->kind == QUEUE_KIND(STICKY))
 		service_authorize(call, RIGHT_WORKER, state->info->task_queue);
 	store_drop_task(task);
-	answer = start_workflow_task(call, state, offers->queue, request->identity);
+	answer = start_workflow_task(call, state, poll->queue, request->identity);
 	if (answer != NULL)
 		note_claim(task, 0);
-	offers->dropped |= answer == NULL;
+	poll->dropped |= answer == NULL;
 	return answer;
 }
 
@@ -278,13 +277,13 @@ take_workflow_task(ServiceCall *call, Offers *offers, const TaskRow *task, const
  * there is none.
  */
 static ProtobufCMessage *
-claim(ServiceCall *call, const Poll *poll, const TaskRow *after)
+claim(ServiceCall *call, Poll *poll, const TaskRow *after)
 {
-	Offers		offers = offers_of(call, poll->kind, poll->queue, after);
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext many = NULL;
 	List	   *tasks;
 
+	begin_looking(poll, after);
 	do
 	{
 		ListCell   *cell;
@@ -292,35 +291,34 @@ claim(ServiceCall *call, const Poll *poll, const TaskRow *after)
 		/* Of many only those that are looked at are held in memory. */
 		if (many != NULL)
 			MemoryContextReset(many);
-		else if (offers.limit >= PEEK_MAX)
+		else if (poll->limit >= PEEK_MAX)
 			many = AllocSetContextCreate(caller, "temporal offers", ALLOCSET_DEFAULT_SIZES);
 		MemoryContextSwitchTo(many != NULL ? many : caller);
-		tasks = next_offers(call, &offers);
+		tasks = next_offers(call, poll);
 		foreach(cell, tasks)
 		{
 			const TaskRow *task = lfirst(cell);
 			ProtobufCMessage *answer = is_passed_over(call, task) ? NULL :
-				poll->take(call, &offers, task, poll->request);
+				poll->take(call, poll, task);
 
 			if (answer == NULL)
 				continue;
 			MemoryContextSwitchTo(caller);
 			call->offer = task;
-			end_claim(call, &offers, true);
+			end_claim(call, poll, true);
 			return answer;
 		}
-	} while (look_further(&offers, tasks));
+	} while (look_further(poll, tasks));
 	MemoryContextSwitchTo(caller);
-	end_claim(call, &offers, false);
+	end_claim(call, poll, false);
 	return NULL;
 }
 
 /* Those that this transaction has passed by come last. */
 static ProtobufCMessage *
-claim_again(ServiceCall *call, const Poll *poll)
+claim_again(ServiceCall *call, Poll *poll)
 {
-	const TaskRow *after = store_last_claim(ident_queue(&call->namespace->id, poll->kind,
-														poll->queue));
+	const TaskRow *after = store_last_claim(poll->queue_id);
 	ProtobufCMessage *answer = claim(call, poll, after);
 
 	if (answer == NULL && after != NULL && call->tasks_held)
@@ -346,16 +344,16 @@ service_poll_workflow_task_queue(ServiceCall *call, const void *message)
 {
 	const Pb__PollWorkflowTaskQueueRequest *request = message;
 	ProtobufCMessage *answer;
+	Poll		poll;
 
 	check_poll(request->task_queue);
 	service_authorize(call, RIGHT_WORKER, service_polled_queue(request));
-	wake_note_poller(ident_queue(&call->namespace->id, QUEUE_TYPE(WORKFLOW),
-								 request->task_queue->name),
-					 &call->namespace->id, request->identity);
-	service_watch(call, WAKE_QUEUE, ident_queue(&call->namespace->id, QUEUE_TYPE(WORKFLOW),
-												request->task_queue->name), LONGEST_POLL);
-	answer = claim_again(call, &(Poll) {QUEUE_TYPE(WORKFLOW), request->task_queue->name, request,
-			take_workflow_task});
+	poll = poll_of(call, QUEUE_TYPE(WORKFLOW), request->task_queue->name);
+	poll.request = request;
+	poll.take = take_workflow_task;
+	wake_note_poller(poll.queue_id, &call->namespace->id, request->identity);
+	service_watch(call, WAKE_QUEUE, poll.queue_id, LONGEST_POLL);
+	answer = claim_again(call, &poll);
 	call->wait.wanted = answer == NULL;
 	return answer != NULL ? answer : proto_new(&pb__poll_workflow_task_queue_response__descriptor);
 }
@@ -397,9 +395,9 @@ take_activity_offer(const ServiceCall *call, const TaskRow *task, ExecutionState
 
 /* Locks no run, so that its siblings and signals go on. */
 static ProtobufCMessage *
-take_activity_task(ServiceCall *call, Offers *offers, const TaskRow *task, const void *message)
+take_activity_task(ServiceCall *call, Poll *poll, const TaskRow *task)
 {
-	const Pb__PollActivityTaskQueueRequest *request = message;
+	const Pb__PollActivityTaskQueueRequest *request = poll->request;
 	SessionId	self = session_self();
 	Transition *transition;
 	ExecutionState *state;
@@ -407,7 +405,7 @@ take_activity_task(ServiceCall *call, Offers *offers, const TaskRow *task, const
 	PendingActivity *activity = take_activity_offer(call, task, &state, &obsolete);
 
 	if (obsolete)
-		drop(offers, task);
+		drop(poll, task);
 	if (activity == NULL)
 		return NULL;
 	store_drop_task(task);
@@ -418,32 +416,28 @@ take_activity_task(ServiceCall *call, Offers *offers, const TaskRow *task, const
 		core_bind_activity(transition, activity, &self);
 	store_commit_activity(transition, activity);
 	note_claim(task, activity->state->attempt);
-	wake_spend(task->queue_id);
+	wake_spend(poll->queue_id);
 	return &answer_activity_task(call, state, activity)->base;
 }
 
 static ProtobufCMessage *
-poll_activity(ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request)
+poll_activity(ServiceCall *call, Poll *poll)
 {
-	call->pause = wake_queue_pause(ident_queue(&call->namespace->id, QUEUE_TYPE(ACTIVITY),
-											   request->task_queue->name));
+	call->pause = wake_queue_pause(poll->queue_id);
 	call->tasks_held = call->pause > 0;
-	if (call->tasks_held)
-		return NULL;
-	return claim_again(call, &(Poll) {QUEUE_TYPE(ACTIVITY), request->task_queue->name, request,
-			take_activity_task});
+	return call->tasks_held ? NULL : claim_again(call, poll);
 }
 
 /* The last poll that begins counts for all of the queue. */
 static void
-set_limit(const ServiceCall *call, const Pb__PollActivityTaskQueueRequest *request)
+set_limit(const ServiceCall *call, const Poll *poll)
 {
+	const Pb__PollActivityTaskQueueRequest *request = poll->request;
 	const Pb__DoubleValue *limit = request->task_queue_metadata == NULL ? NULL :
 		request->task_queue_metadata->max_tasks_per_second;
 
 	if (limit != NULL && limit->value >= 0 && call->wait.channel == 0)
-		wake_limit_queue(ident_queue(&call->namespace->id, QUEUE_TYPE(ACTIVITY),
-									 request->task_queue->name), Min(limit->value, NO_LIMIT));
+		wake_limit_queue(poll->queue_id, Min(limit->value, NO_LIMIT));
 }
 
 ProtobufCMessage *
@@ -451,16 +445,17 @@ service_poll_activity_task_queue(ServiceCall *call, const void *message)
 {
 	const Pb__PollActivityTaskQueueRequest *request = message;
 	ProtobufCMessage *answer;
+	Poll		poll;
 
 	check_poll(request->task_queue);
 	service_authorize(call, RIGHT_WORKER, request->task_queue->name);
-	set_limit(call, request);
-	wake_note_poller(ident_queue(&call->namespace->id, QUEUE_TYPE(ACTIVITY),
-								 request->task_queue->name),
-					 &call->namespace->id, request->identity);
-	service_watch(call, WAKE_QUEUE, ident_queue(&call->namespace->id, QUEUE_TYPE(ACTIVITY),
-												request->task_queue->name), LONGEST_POLL);
-	answer = poll_activity(call, request);
+	poll = poll_of(call, QUEUE_TYPE(ACTIVITY), request->task_queue->name);
+	poll.request = request;
+	poll.take = take_activity_task;
+	set_limit(call, &poll);
+	wake_note_poller(poll.queue_id, &call->namespace->id, request->identity);
+	service_watch(call, WAKE_QUEUE, poll.queue_id, LONGEST_POLL);
+	answer = poll_activity(call, &poll);
 	call->wait.wanted = answer == NULL;
 	return answer != NULL ? answer : proto_new(&pb__poll_activity_task_queue_response__descriptor);
 }
@@ -472,7 +467,7 @@ typedef struct Look
 	const char *namespace_name;
 	int			kind;
 	const char *queue;
-	uint64		queue_id;
+	Poll		poll;
 	QueueContent content;
 } Look;
 
@@ -490,23 +485,22 @@ can_take(ServiceCall *call, int kind, const TaskRow *task)
 
 /* Locks what a poll would lock. */
 static QueueContent
-queue_content(ServiceCall *call, const Look *look)
+queue_content(ServiceCall *call, Poll *poll)
 {
-	Offers		offers = offers_of(call, look->kind, look->queue, NULL);
 	List	   *tasks;
-	bool		paused = look->kind == QUEUE_TYPE(ACTIVITY) && wake_queue_pause(look->queue_id) > 0;
+	bool		paused = poll->kind == QUEUE_TYPE(ACTIVITY) && wake_queue_pause(poll->queue_id) > 0;
 
+	begin_looking(poll, NULL);
 	do
 	{
 		ListCell   *cell;
 
-		tasks = paused ? NIL : next_offers(call, &offers);
+		tasks = paused ? NIL : next_offers(call, poll);
 		foreach(cell, tasks)
-			if (can_take(call, look->kind, lfirst(cell)))
+			if (can_take(call, poll->kind, lfirst(cell)))
 				return QUEUE_READY;
-	} while (look_further(&offers, tasks));
-	return store_oldest_task(&call->namespace->id, look->kind, look->queue, offers.bound) != 0 ?
-		QUEUE_HELD : QUEUE_EMPTY;
+	} while (look_further(poll, tasks));
+	return store_oldest_task(poll->queue_id, poll->bound) != 0 ? QUEUE_HELD : QUEUE_EMPTY;
 }
 
 static void
@@ -516,7 +510,7 @@ find_queue(ServiceCall *call, void *arg)
 
 	service_use_namespace(call, look->namespace_name);
 	service_authorize(call, RIGHT_WORKER, look->queue);
-	look->queue_id = ident_queue(&call->namespace->id, look->kind, look->queue);
+	look->poll = poll_of(call, look->kind, look->queue);
 }
 
 static void
@@ -526,19 +520,19 @@ look(ServiceCall *call, void *arg)
 
 	find_queue(call, look);
 	if (store_adopted())
-		look->content = queue_content(call, look);
+		look->content = queue_content(call, &look->poll);
 }
 
 /* service_queue -- the channel to wait on, for whoever may poll the queue. */
 uint64
 service_queue(const char *namespace_name, int kind, const char *queue)
 {
-	Look		at = {namespace_name, kind, queue, 0, QUEUE_EMPTY};
+	Look		at = {namespace_name, kind, queue, .content = QUEUE_EMPTY};
 	ServiceCall call;
 
 	service_begin(&call);
 	service_act(&call, find_queue, &at);
-	return at.queue_id;
+	return at.poll.queue_id;
 }
 
 /*
@@ -549,7 +543,7 @@ service_queue(const char *namespace_name, int kind, const char *queue)
 QueueContent
 service_look(const char *namespace_name, int kind, const char *queue)
 {
-	Look		at = {namespace_name, kind, queue, 0, QUEUE_EMPTY};
+	Look		at = {namespace_name, kind, queue, .content = QUEUE_EMPTY};
 	ServiceCall call;
 
 	service_begin(&call);

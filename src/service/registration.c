@@ -256,8 +256,7 @@ roles_body(ServiceCall *call, void *arg)
 		entry = role_entry(roles, role);
 		entry->queues = ident_hash(entry->queues, &queue_id, sizeof(queue_id));
 		if (roles->looking && !entry->has_work)
-			entry->has_work = store_oldest_task(&row->namespace_id, row->kind, row->task_queue,
-												DT_NOBEGIN) != 0;
+			entry->has_work = store_oldest_task(queue_id, DT_NOBEGIN) != 0;
 	}
 }
 

@@ -168,13 +168,12 @@ typedef struct TaskRow
 	ItemPointerData tid;		/* where it was seen; invalid: unknown */
 } TaskRow;
 
-/* "after": nothing before it of its priority; NULL: from "not_before" on. */
-extern List *store_peek_tasks(const pg_uuid_t *namespace_id, int kind, const char *queue,
-							  int limit, TimestampTz not_before, const TaskRow *after);
+/* "after": only what comes behind it; NULL: from "not_before" on. */
+extern List *store_peek_tasks(const pg_uuid_t *namespace_id, uint64 queue_id, int limit,
+							  TimestampTz not_before, const TaskRow *after);
 extern void store_drop_task(const TaskRow *task);
 extern void store_insert_task(const TaskRow *task, int kind, const char *queue);
-extern TimestampTz store_oldest_task(const pg_uuid_t *namespace_id, int kind, const char *queue,
-									 TimestampTz not_before);
+extern TimestampTz store_oldest_task(uint64 queue_id, TimestampTz not_before);
 extern void store_backlog(const pg_uuid_t *namespace_id, int kind, const char *queue,
 						  int64 *count, TimestampTz *oldest);
 

@@ -157,10 +157,9 @@ peek_shard(List *tasks, const RunKey *key, uint64 queue_id, int limit, Timestamp
  * deletes the offer.  One that another transaction is deleting is passed over.
  */
 List *
-store_peek_tasks(const pg_uuid_t *namespace_id, int kind, const char *queue, int limit,
+store_peek_tasks(const pg_uuid_t *namespace_id, uint64 queue_id, int limit,
 				 TimestampTz not_before, const TaskRow *after)
 {
-	uint64		queue_id = ident_queue(namespace_id, kind, queue);
 	List	   *tasks = NIL;
 	RunKey		key;
 
@@ -253,15 +252,13 @@ oldest_of_shard(int shard, uint64 queue_id, TimestampTz not_before)
  * there is none.
  */
 TimestampTz
-store_oldest_task(const pg_uuid_t *namespace_id, int kind, const char *queue,
-				  TimestampTz not_before)
+store_oldest_task(uint64 queue_id, TimestampTz not_before)
 {
 	TimestampTz oldest = 0;
 
 	for (int shard = 0; shard < store_shard_count(); shard++)
 	{
-		TimestampTz found = oldest_of_shard(shard, ident_queue(namespace_id, kind, queue),
-											not_before);
+		TimestampTz found = oldest_of_shard(shard, queue_id, not_before);
 
 		if (found != 0)
 			older(&oldest, found);
