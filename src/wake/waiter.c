@@ -83,12 +83,22 @@ unlock_waiters(void)
 		SetLatch(woken[i]);
 }
 
+/* Caller locks. */
+static void
+wake_process(int proc)
+{
+	Latch *latch = &GetPGProcByNumber(proc)->procLatch;
+
+	if (n_woken < lengthof(woken))
+		woken[n_woken++] = latch;
+	else
+		SetLatch(latch);
+}
+
 /* Tells a waiter that is idle; caller locks. */
 static void
 signal_waiter(Waiter *waiter)
 {
-	Latch *latch = &GetPGProcByNumber(waiter->proc)->procLatch;
-
 	if (waiter->server >= 0 && !waiter->signalled)
 	{
 		WaiterServer *server = &wake_shared.waiter_table->servers[waiter->server];
@@ -97,10 +107,7 @@ signal_waiter(Waiter *waiter)
 		server->first_signalled = waiter - wake_shared.waiters;
 	}
 	waiter->signalled = true;
-	if (n_woken < lengthof(woken))
-		woken[n_woken++] = latch;
-	else
-		SetLatch(latch);
+	wake_process(waiter->proc);
 }
 
 /* Wakes up to "count" idle waiters of a bucket, oldest first; caller locks. */
@@ -547,9 +554,9 @@ waiter_wake_servers(Oid database)
 	for (int i = 0; i < WAKE_SERVERS; i++)
 	{
 		if (servers[i].proc >= 0 && servers[i].stat.database == database)
-			SetLatch(&GetPGProcByNumber(servers[i].proc)->procLatch);
+			wake_process(servers[i].proc);
 	}
-	LWLockRelease(wake_shared.waiter_lock);
+	unlock_waiters();
 }
 
 /* wake_server_stat -- where this process counts. */
