@@ -29,17 +29,16 @@
 /* Longer texts may not fit a jsonb, and who finds out is to be who made them. */
 #define SHORT_TEXT 8000
 
-bool
-value_is_plain(Oid type)
-{
-	return type == INT2OID || type == INT4OID || type == INT8OID || type == BOOLOID ||
-		type == TEXTOID || type == JSONBOID;
-}
-
 static bool
 is_integer(Oid type)
 {
 	return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
+bool
+value_is_plain(Oid type)
+{
+	return is_integer(type) || type == BOOLOID || type == TEXTOID || type == JSONBOID;
 }
 
 static int64
