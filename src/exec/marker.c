@@ -168,13 +168,13 @@ marker_backoff(const Pb__MarkerRecordedEventAttributes *attributes)
 /* ---- writing ---- */
 
 static void
-add_detail(Pb__RecordMarkerCommandAttributes *attributes, const char *key, Pb__Payload *value)
+add_detail(Pb__RecordMarkerCommandAttributes *attributes, const char *key, Pb__Payloads *value)
 {
 	Pb__RecordMarkerCommandAttributes__DetailsEntry *entry =
 		proto_new(&pb__record_marker_command_attributes__details_entry__descriptor);
 
 	entry->key = key;
-	entry->value = core_payloads(value);
+	entry->value = value;
 	attributes->details[attributes->n_details++] = entry;
 }
 
@@ -202,7 +202,7 @@ marker_patch(const char *id)
 	escape_json(&data, id);
 	appendStringInfoString(&data, ",\"deprecated\":false}");
 	add_detail(command->record_marker_command_attributes, "patch-data",
-			   core_json_payload(data.data));
+			   core_payloads(core_json_payload(data.data)));
 	return command;
 }
 
@@ -212,9 +212,10 @@ marker_side_effect(int number, Pb__Payloads *value)
 	Pb__Command *command = new_marker(SIDE_EFFECT);
 	Pb__RecordMarkerCommandAttributes *attributes = command->record_marker_command_attributes;
 
-	add_detail(attributes, "side-effect-id", core_json_payload(psprintf("%d", number)));
+	add_detail(attributes, "side-effect-id",
+			   core_payloads(core_json_payload(psprintf("%d", number))));
 	if (value != NULL && value->n_payloads > 0)
-		add_detail(attributes, "data", value->payloads[0]);
+		add_detail(attributes, "data", value);
 	return command;
 }
 
@@ -256,7 +257,7 @@ marker_step(int number, const Step *step, TimestampTz time)
 	Pb__Command *command = new_marker(LOCAL_ACTIVITY);
 	Pb__RecordMarkerCommandAttributes *attributes = command->record_marker_command_attributes;
 	const Pb__Timestamp *completed = proto_timestamp(time);
-	const Pb__Payloads *result = value_payloads(step->result);
+	Pb__Payloads *result = value_payloads(step->result);
 	StringInfoData data;
 
 	initStringInfo(&data);
@@ -268,9 +269,9 @@ marker_step(int number, const Step *step, TimestampTz time)
 	append_seconds(&data, ",\"complete_time\"", completed->seconds, completed->nanos);
 	append_backoff(&data, step->backoff);
 	appendStringInfoString(&data, ",\"original_schedule_time\":null}");
-	add_detail(attributes, "data", core_json_payload(data.data));
+	add_detail(attributes, "data", core_payloads(core_json_payload(data.data)));
 	if (result != NULL)
-		add_detail(attributes, "result", result->payloads[0]);
+		add_detail(attributes, "result", result);
 	attributes->failure = step->failure;
 	return command;
 }

@@ -103,16 +103,18 @@ $$
 DECLARE
 	n bigint;
 	nothing text;
+	several jsonb;
 BEGIN
 	n := temporal.side_effect(nextval('shop.number'), result => n);
 	nothing := temporal.side_effect(NULL::text, result => nothing);
+	several := temporal.side_effect(ARRAY['1', '"two"', NULL]::jsonb[]);
 	PERFORM temporal.sleep('1 s');
-	RETURN concat_ws(' ', n, nothing IS NULL, nextval('shop.number') > n);
+	RETURN concat_ws(' ', n, nothing IS NULL, nextval('shop.number') > n, several);
 END
 $$;
 SELECT temporal.register_workflow('shop.affect', direct_sql => true) \g /dev/null
 SELECT t.launch('affect'), t.skip('1 s') \g /dev/null
-SELECT is(t.outcome('affect'), '"1 t t"', 'a value is what it was the first time');
+SELECT is(t.outcome('affect')::jsonb #>> '{}', '1 t t [1, "two", null]', 'a value is what it was the first time');
 SELECT t.event_has('affect', 5, '{"markerName": "SideEffect", "details": {"data": [1], "side-effect-id": [1]}}', 'it is recorded');
 SELECT is(temporal.replay('shop.affect', 'affect'), NULL, 'and found again');
 SELECT t.check('affect');
